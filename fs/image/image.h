@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * struct image: a fixed number of bytes, readable at any offset. The front door of the image room.
+ * Reads are safe from any number of threads at once. Nothing is ever written.
+ */
+#ifndef BRAMBLE_IMAGE_IMAGE_H
+#define BRAMBLE_IMAGE_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+
+struct image;
+
+struct image_ops {
+	const char *kind; /* "raw", "slice": appears in logs */
+
+	/* Fills all of @buf. The range is already known to lie inside the image. */
+	int (*read_at)(struct image *img, void *buf, size_t len, uint64_t offset);
+
+	/* Releases @img itself and everything it owns. */
+	void (*close)(struct image *img);
+};
+
+/* Embedded first in every kind. Set once at opening, constant afterwards. */
+struct image {
+	const struct image_ops *ops;
+	uint64_t size;	      /* bytes */
+	uint32_t sector_size; /* bytes per logical sector of the device; 0 for a file: not known */
+};
+
+/*
+ * Opens a regular file or block device for reading. A container that is not a raw image
+ * (xz, gzip, zstd, bzip2, zip, qcow2, ...) is refused with -EMEDIUMTYPE after an error that says
+ * what it is and what to do. Other errors: those of open(2); -EISDIR, -ENODEV for what is neither
+ * a file nor a block device. *@out is closed by image_close.
+ */
+int image_open(const char *path, struct image **out);
+
+/*
+ * Shows @size bytes of @parent from @start on as an image of its own. A slice that reaches beyond
+ * the end of @parent is cut there; one that starts beyond has size 0. @parent is borrowed.
+ */
+int image_slice(struct image *parent, uint64_t start, uint64_t size, struct image **out);
+
+/* Shows @size bytes at @data, which are borrowed, as an image: for tests and fuzz targets. */
+int image_memory(const void *data, size_t size, struct image **out);
+
+/*
+ * Reads exactly @len bytes: 0, -ERANGE outside the image, or -EIO (also where the file has become
+ * shorter since it was opened). Never a short read.
+ */
+int image_read_at(struct image *img, void *buf, size_t len, uint64_t offset);
+
+/* Accepts NULL. */
+void image_close(struct image *img);
+
+DEFINE_CLEANUP(image_closep, struct image *, image_close)
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An image file or block device, read with pread: a mapping would turn a file that is truncated
+ * underneath into SIGBUS, where pread gives a short read.
+ */
+#include "image/image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/log.h"
+#include "image/image_container.h"
+
+struct raw {
+	struct image base;
+	int fd;
+};
+
+static int raw_read_at(struct image *img, void *buf, size_t len, uint64_t offset)
+{
+	struct raw *raw = container_of(img, struct raw, base);
+	uint8_t *p = buf;
+
+	while (len) {
+		ssize_t n = pread(raw->fd, p, len, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			log_warn("image: cannot read %zu bytes at %llu: %s", len,
+				 (unsigned long long)offset,
+				 n < 0 ? strerror(errno) : "the file has become shorter");
+			return -EIO;
+		}
+		p += n;
+		len -= (size_t)n;
+		offset += (uint64_t)n;
+	}
+	return 0;
+}
+
+static void raw_close(struct image *img)
+{
+	struct raw *raw = container_of(img, struct raw, base);
+
+	close(raw->fd);
+	free(raw);
+}
+
+static const struct image_ops raw_ops = {
+	.kind = "raw",
+	.read_at = raw_read_at,
+	.close = raw_close,
+};
+
+static int measure(int fd, uint64_t *out_size, uint32_t *out_sector_size)
+{
+	struct stat st;
+	int sector = 0;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (S_ISREG(st.st_mode)) {
+		*out_size = (uint64_t)st.st_size;
+		*out_sector_size = 0;
+		return 0;
+	}
+	if (!S_ISBLK(st.st_mode))
+		return -ENODEV;
+	if (ioctl(fd, BLKGETSIZE64, out_size) < 0 || ioctl(fd, BLKSSZGET, &sector) < 0)
+		return -errno;
+	*out_sector_size = (uint32_t)sector;
+	return 0;
+}
+
+int image_open(const char *path, struct image **out)
+{
+	CLEANUP(closep) int fd = -1;
+	struct raw *raw;
+	uint64_t size;
+	uint32_t sector_size;
+	int err;
+
+	/* Without O_NONBLOCK the open of a fifo would wait for a writer. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	err = measure(fd, &size, &sector_size);
+	if (err)
+		return err;
+	raw = calloc(1, sizeof(*raw));
+	if (!raw)
+		return -ENOMEM;
+	raw->base.ops = &raw_ops;
+	raw->base.size = size;
+	raw->base.sector_size = sector_size;
+	raw->fd = take_fd(&fd);
+	err = image_container_check(&raw->base, path);
+	if (err) {
+		image_close(&raw->base);
+		return err;
+	}
+	*out = &raw->base;
+	return 0;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* What is common to all kinds of tree: argument checks, "." and "..", defaults. */
+#include "tree/tree.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/checked.h"
+
+#define COOKIE_DOT 1u	  /* behind "." */
+#define COOKIE_DOT_DOT 2u /* behind ".." */
+
+int tree_getattr(struct tree *tree, uint64_t id, struct tree_attr *out)
+{
+	return tree->ops->getattr(tree, id, out);
+}
+
+int tree_parent(struct tree *tree, uint64_t dir, uint64_t *out_id)
+{
+	if (dir == TREE_ROOT) {
+		*out_id = TREE_ROOT;
+		return 0;
+	}
+	return tree->ops->parent(tree, dir, out_id);
+}
+
+int tree_lookup(struct tree *tree, uint64_t dir, const char *name, size_t len, uint64_t *out_id)
+{
+	if (len == 0)
+		return -ENOENT;
+	if (len > TREE_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (memchr(name, '/', len) || memchr(name, '\0', len))
+		return -ENOENT;
+	if (len == 1 && name[0] == '.') {
+		*out_id = dir;
+		return 0;
+	}
+	if (len == 2 && name[0] == '.' && name[1] == '.')
+		return tree_parent(tree, dir, out_id);
+	return tree->ops->lookup(tree, dir, name, len, out_id);
+}
+
+int tree_readdir(struct tree *tree, uint64_t dir, uint64_t cookie, tree_entry_fn take, void *ctx)
+{
+	struct tree_entry entry = {.name = "..", .type = DT_DIR};
+
+	if (cookie == 0) {
+		entry.name_len = 1;
+		entry.id = dir;
+		entry.next = COOKIE_DOT;
+		if (take(ctx, &entry))
+			return 0;
+		cookie = COOKIE_DOT;
+	}
+	if (cookie == COOKIE_DOT) {
+		/* A directory whose ".." is damaged is still worth listing. */
+		if (tree_parent(tree, dir, &entry.id) < 0)
+			entry.id = dir;
+		entry.name_len = 2;
+		entry.next = COOKIE_DOT_DOT;
+		if (take(ctx, &entry))
+			return 0;
+		cookie = COOKIE_DOT_DOT;
+	}
+	return tree->ops->readdir(tree, dir, cookie == COOKIE_DOT_DOT ? 0 : cookie, take, ctx);
+}
+
+ssize_t tree_read(struct tree *tree, uint64_t id, void *buf, size_t len, uint64_t offset)
+{
+	if (len > SSIZE_MAX)
+		len = SSIZE_MAX;
+	return tree->ops->read(tree, id, buf, len, offset);
+}
+
+static int seek_all_data(struct tree *tree, uint64_t id, uint64_t offset, int whence,
+			 uint64_t *out_offset)
+{
+	struct tree_attr attr;
+	int err = tree_getattr(tree, id, &attr);
+
+	if (err)
+		return err;
+	if (offset >= attr.size)
+		return -ENXIO;
+	*out_offset = whence == SEEK_DATA ? offset : attr.size;
+	return 0;
+}
+
+int tree_seek(struct tree *tree, uint64_t id, uint64_t offset, int whence, uint64_t *out_offset)
+{
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return -EINVAL;
+	if (!tree->ops->seek)
+		return seek_all_data(tree, id, offset, whence, out_offset);
+	return tree->ops->seek(tree, id, offset, whence, out_offset);
+}
+
+ssize_t tree_readlink(struct tree *tree, uint64_t id, char *buf, size_t size)
+{
+	return tree->ops->readlink ? tree->ops->readlink(tree, id, buf, size) : -EINVAL;
+}
+
+ssize_t tree_getxattr(struct tree *tree, uint64_t id, const char *name, void *buf, size_t size)
+{
+	return tree->ops->getxattr ? tree->ops->getxattr(tree, id, name, buf, size) : -ENODATA;
+}
+
+ssize_t tree_listxattr(struct tree *tree, uint64_t id, char *buf, size_t size)
+{
+	return tree->ops->listxattr ? tree->ops->listxattr(tree, id, buf, size) : 0;
+}
+
+int tree_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
+{
+	return tree->ops->statfs(tree, id, out);
+}
+
+void tree_close(struct tree *tree)
+{
+	if (tree)
+		tree->ops->close(tree);
+}

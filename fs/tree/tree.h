@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * struct tree: directories and files, each named by a stable 64-bit id. The front door of the tree
+ * room, and all that a front end (FUSE, NFS, TFTP, the command line) sees of what lies below.
+ *
+ * Contract of every call:
+ * - Safe from any number of threads at once.
+ * - Ids are stable as long as the image is the same file: across calls, openings and processes.
+ *   The root is TREE_ROOT; 0 is never an id. An id that names nothing gives -ESTALE.
+ * - Returns 0 (or a byte count) or a negative errno; outputs are written on success only.
+ * - Damage gives its error at the access that meets it: -EBADMSG for a wrong checksum, -EUCLEAN for
+ *   a broken structure, -EIO for what cannot be read. The rest stays readable.
+ * - No permission is checked here.
+ */
+#ifndef BRAMBLE_TREE_TREE_H
+#define BRAMBLE_TREE_TREE_H
+
+#include <dirent.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+
+#define TREE_ROOT 1u
+
+/* Bytes of the longest name: 255 UTF-16 code units of a FAT long name as UTF-8. */
+#define TREE_NAME_MAX 765
+
+/* Bytes of the longest symbolic link target, without NUL (PATH_MAX - 1). */
+#define TREE_LINK_MAX 4095
+
+/* Bytes of the longest extended attribute's value (XATTR_SIZE_MAX). */
+#define TREE_XATTR_MAX 65536
+
+struct tree;
+
+struct tree_attr {
+	uint64_t id;
+	uint64_t size;	 /* bytes; of a symbolic link: its target's length */
+	uint64_t blocks; /* units of 512 bytes that are allocated */
+	uint32_t mode;	 /* type and permissions as in stat(2) */
+	uint32_t nlink;
+	uint32_t uid;
+	uint32_t gid;
+	dev_t rdev; /* of devices */
+	uint32_t block_size; /* bytes: preferred size of a transfer */
+	uint32_t project;    /* ext4 project id, 0 where there is none */
+	struct timespec atime;
+	struct timespec mtime;
+	struct timespec ctime;
+	struct timespec btime; /* birth; equal to ctime where the volume has none */
+};
+
+struct tree_statfs {
+	uint64_t blocks; /* units of block_size */
+	uint64_t blocks_free;
+	uint64_t blocks_available; /* to ordinary users */
+	uint64_t files;
+	uint64_t files_free;
+	uint32_t block_size; /* bytes */
+	uint32_t name_max;   /* bytes */
+	uint64_t fsid;
+};
+
+/* One name of a directory while it is listed. @name is not NUL-terminated, valid in the call only. */
+struct tree_entry {
+	const char *name;
+	size_t name_len;
+	uint64_t id;
+	uint64_t next; /* the cookie that continues behind this entry */
+	uint8_t type;  /* DT_*; DT_UNKNOWN where the directory does not say */
+};
+
+/* Takes one entry. Not 0: stop listing; tree_readdir then returns 0 and the entry was not taken. */
+typedef int (*tree_entry_fn)(void *ctx, const struct tree_entry *entry);
+
+struct tree_ops {
+	const char *kind; /* "ext4", "fat", "compose": appears in logs */
+
+	int (*getattr)(struct tree *tree, uint64_t id, struct tree_attr *out);
+
+	/* -ENOENT only where the name is surely absent. @name is neither "." nor "..", not empty. */
+	int (*lookup)(struct tree *tree, uint64_t dir, const char *name, size_t len,
+		      uint64_t *out_id);
+
+	/* The directory above @dir, which is not the root; the root's parent is the root. */
+	int (*parent)(struct tree *tree, uint64_t dir, uint64_t *out_id);
+
+	/*
+	 * Lists @dir from @cookie on, without "." and "..". Cookies of entries are 3 and above; 0 is
+	 * the start. A cookie stays valid as long as the id does.
+	 */
+	int (*readdir)(struct tree *tree, uint64_t dir, uint64_t cookie, tree_entry_fn take,
+		       void *ctx);
+
+	/* Up to @len bytes of a regular file; fewer only at its end. */
+	ssize_t (*read)(struct tree *tree, uint64_t id, void *buf, size_t len, uint64_t offset);
+
+	/* As lseek(2) with SEEK_DATA or SEEK_HOLE; -ENXIO as there. NULL: all is data. */
+	int (*seek)(struct tree *tree, uint64_t id, uint64_t offset, int whence,
+		    uint64_t *out_offset);
+
+	/* The target, at most TREE_LINK_MAX bytes, without NUL. -EINVAL: not a symbolic link. */
+	ssize_t (*readlink)(struct tree *tree, uint64_t id, char *buf, size_t size);
+
+	/*
+	 * As getxattr(2) and listxattr(2): @size 0 asks for the length; -ERANGE where @buf is too
+	 * small, -ENODATA where there is no such attribute. NULL: there are none.
+	 */
+	ssize_t (*getxattr)(struct tree *tree, uint64_t id, const char *name, void *buf,
+			    size_t size);
+	ssize_t (*listxattr)(struct tree *tree, uint64_t id, char *buf, size_t size);
+
+	/* The volume that @id lies on. */
+	int (*statfs)(struct tree *tree, uint64_t id, struct tree_statfs *out);
+
+	/* Releases @tree itself and everything it owns. */
+	void (*close)(struct tree *tree);
+};
+
+/* Embedded first in every kind. Set once at opening, constant afterwards. */
+struct tree {
+	const struct tree_ops *ops;
+	uint64_t span; /* every id is below this */
+};
+
+int tree_getattr(struct tree *tree, uint64_t id, struct tree_attr *out);
+
+/* "." is @dir, ".." its parent. -ENAMETOOLONG, -ENOENT, -ENOTDIR as usual. */
+int tree_lookup(struct tree *tree, uint64_t dir, const char *name, size_t len, uint64_t *out_id);
+int tree_parent(struct tree *tree, uint64_t dir, uint64_t *out_id);
+
+/* Lists @dir from @cookie (0: the start) on: first "." and "..", then the rest in any order. */
+int tree_readdir(struct tree *tree, uint64_t dir, uint64_t cookie, tree_entry_fn take, void *ctx);
+
+ssize_t tree_read(struct tree *tree, uint64_t id, void *buf, size_t len, uint64_t offset);
+int tree_seek(struct tree *tree, uint64_t id, uint64_t offset, int whence, uint64_t *out_offset);
+ssize_t tree_readlink(struct tree *tree, uint64_t id, char *buf, size_t size);
+ssize_t tree_getxattr(struct tree *tree, uint64_t id, const char *name, void *buf, size_t size);
+ssize_t tree_listxattr(struct tree *tree, uint64_t id, char *buf, size_t size);
+int tree_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out);
+
+/* Accepts NULL. */
+void tree_close(struct tree *tree);
+
+DEFINE_CLEANUP(tree_closep, struct tree *, tree_close)
+
+/*
+ * Finds @path from the root, following symbolic links (the last one only if @follow). Absolute link
+ * targets start at the tree's root, ".." stops there. -ELOOP after 40 links, -ENOENT, -ENOTDIR.
+ */
+int tree_walk(struct tree *tree, const char *path, bool follow, uint64_t *out_id);
+
+#endif
