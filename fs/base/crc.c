@@ -45,8 +45,7 @@ static void make_tables(void)
 		for (uint32_t i = 0; i < 256; i++) {
 			uint32_t previous = table_crc32c[slice - 1][i];
 
-			table_crc32c[slice][i] =
-				previous >> 8 ^ table_crc32c[0][previous & 0xff];
+			table_crc32c[slice][i] = previous >> 8 ^ table_crc32c[0][previous & 0xff];
 		}
 	}
 #ifdef __x86_64__
@@ -55,8 +54,8 @@ static void make_tables(void)
 }
 
 #ifdef __x86_64__
-__attribute__((target("sse4.2"))) static uint32_t crc32c_instruction(uint32_t crc,
-								     const uint8_t *p, size_t len)
+__attribute__((target("sse4.2"))) static uint32_t crc32c_instruction(uint32_t crc, const uint8_t *p,
+								     size_t len)
 {
 	uint64_t wide = crc;
 

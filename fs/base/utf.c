@@ -94,7 +94,8 @@ int utf8_casefold(const char *in, size_t len, char **out)
 	utf8proc_ssize_t n;
 
 	n = utf8proc_map((const utf8proc_uint8_t *)in, (utf8proc_ssize_t)len, &folded,
-			 UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_CASEFOLD | UTF8PROC_IGNORE);
+			 UTF8PROC_STABLE | UTF8PROC_DECOMPOSE | UTF8PROC_CASEFOLD |
+				 UTF8PROC_IGNORE);
 	if (n == UTF8PROC_ERROR_NOMEM)
 		return -ENOMEM;
 	if (n < 0)

@@ -26,7 +26,7 @@ struct ext4_info {
 	uint64_t inodes;
 	uint64_t inodes_free;
 	bool dirty_journal; /* the journal holds changes that are replayed when it is opened */
-	bool errors;	    /* the kernel noted errors in this file system */
+	bool errors; /* the kernel noted errors in this file system */
 };
 
 /* Whether @img holds an ext superblock, without logging anything: 0, -EINVAL, or a read error. */

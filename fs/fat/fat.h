@@ -15,19 +15,19 @@ struct fat_options {
 	uid_t uid;
 	gid_t gid;
 	bool umask_given; /* else modes are 0755, 0555 for read-only files */
-	mode_t umask;	  /* bits taken from 0777 */
-	int time_offset;  /* minutes from UTC that the volume's times are in, as mount(8) has it */
+	mode_t umask; /* bits taken from 0777 */
+	int time_offset; /* minutes from UTC that the volume's times are in, as mount(8) has it */
 };
 
 struct fat_info {
 	unsigned int bits; /* 12, 16 or 32 */
-	bool dirty;	   /* not unmounted cleanly */
-	char label[34];	   /* UTF-8; from the root directory, else the boot sector; or empty */
-	char uuid[10];	   /* "1234-ABCD" as blkid and fstab write it */
-	uint32_t sector_size;  /* bytes */
+	bool dirty; /* not unmounted cleanly */
+	char label[34]; /* UTF-8; from the root directory, else the boot sector; or empty */
+	char uuid[10]; /* "1234-ABCD" as blkid and fstab write it */
+	uint32_t sector_size; /* bytes */
 	uint32_t cluster_size; /* bytes */
-	uint64_t size;	       /* bytes */
-	uint64_t free;	       /* bytes */
+	uint64_t size; /* bytes */
+	uint64_t free; /* bytes */
 };
 
 /*

@@ -26,7 +26,7 @@ struct image_ops {
 /* Embedded first in every kind. Set once at opening, constant afterwards. */
 struct image {
 	const struct image_ops *ops;
-	uint64_t size;	      /* bytes */
+	uint64_t size; /* bytes */
 	uint32_t sector_size; /* bytes per logical sector of the device; 0 for a file: not known */
 };
 

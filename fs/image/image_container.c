@@ -19,7 +19,10 @@ struct container {
 #define MAGIC(bytes) (bytes), sizeof(bytes) - 1
 
 static const struct container containers[] = {
-	{0, MAGIC("\xfd" "7zXZ\0"), "an xz-compressed file", "decompress it first: xz -dk %s"},
+	{0,
+	 MAGIC("\xfd"
+	       "7zXZ\0"),
+	 "an xz-compressed file", "decompress it first: xz -dk %s"},
 	{0, MAGIC("\x1f\x8b\x08"), "a gzip-compressed file", "decompress it first: gzip -dk %s"},
 	{0, MAGIC("\x28\xb5\x2f\xfd"), "a zstd-compressed file", "decompress it first: zstd -d %s"},
 	{0, MAGIC("BZh"), "a bzip2-compressed file", "decompress it first: bzip2 -dk %s"},
@@ -60,8 +63,8 @@ static bool has_boot_signature(struct image *img)
 {
 	uint8_t signature[2];
 
-	return image_read_at(img, signature, sizeof(signature), 510) == 0 &&
-	       signature[0] == 0x55 && signature[1] == 0xaa;
+	return image_read_at(img, signature, sizeof(signature), 510) == 0 && signature[0] == 0x55 &&
+	       signature[1] == 0xaa;
 }
 
 int image_container_check(struct image *img, const char *path)

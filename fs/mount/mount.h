@@ -8,12 +8,12 @@
 #include "tree/tree.h"
 
 struct mount_options {
-	const char *fsname;  /* what mount(8) shows as the source: the image's path */
+	const char *fsname; /* what mount(8) shows as the source: the image's path */
 	const char *subtype; /* NULL: "bramble" */
 	const char *fuse_options; /* further options for libfuse, comma-separated; or NULL */
 	bool allow_other; /* implies default_permissions */
 	bool default_permissions;
-	bool nonempty;	 /* mount over a directory that is not empty */
+	bool nonempty; /* mount over a directory that is not empty */
 	bool foreground; /* stay; else the process goes to the background once it is mounted */
 	bool debug;
 };

@@ -24,22 +24,23 @@ enum partition_kind {
 
 struct partition {
 	unsigned int number; /* as in /dev/sdaN, from 1 */
-	uint64_t start;	     /* bytes from the start of the image */
-	uint64_t size;	     /* bytes, as the table says */
-	bool beyond_end;     /* reaches beyond the end of the image */
-	bool bootable;	     /* MBR: active flag; GPT: legacy BIOS bootable attribute */
-	uint8_t mbr_type;    /* MBR only */
-	char type_guid[37];  /* GPT only, lower case as in RFC 9562; else empty */
-	char partuuid[37];   /* as udev and fstab's PARTUUID= write it: "1234abcd-01" on MBR; or empty */
-	char name[109];	     /* GPT only: 36 UTF-16 units as UTF-8; else empty */
+	uint64_t start; /* bytes from the start of the image */
+	uint64_t size; /* bytes, as the table says */
+	bool beyond_end; /* reaches beyond the end of the image */
+	bool bootable; /* MBR: active flag; GPT: legacy BIOS bootable attribute */
+	uint8_t mbr_type; /* MBR only */
+	char type_guid[37]; /* GPT only, lower case as in RFC 9562; else empty */
+	char partuuid
+		[37]; /* as udev and fstab's PARTUUID= write it: "1234abcd-01" on MBR; or empty */
+	char name[109]; /* GPT only: 36 UTF-16 units as UTF-8; else empty */
 };
 
 struct partition_table {
 	enum partition_kind kind;
-	bool hybrid;	      /* GPT beside an MBR with entries of its own */
-	bool backup_used;     /* the primary GPT was damaged or missing */
+	bool hybrid; /* GPT beside an MBR with entries of its own */
+	bool backup_used; /* the primary GPT was damaged or missing */
 	uint32_t sector_size; /* bytes */
-	char disk_id[37];     /* GPT disk GUID or MBR disk signature "1234abcd"; or empty */
+	char disk_id[37]; /* GPT disk GUID or MBR disk signature "1234abcd"; or empty */
 	size_t count;
 	struct partition *partitions; /* owned; in order of their numbers */
 };

@@ -20,7 +20,10 @@ struct stack_options {
 	struct ext4_options ext4;
 };
 
-#define STACK_OPTIONS_DEFAULT {.partition = -1}
+#define STACK_OPTIONS_DEFAULT                                                                      \
+	{                                                                                          \
+		.partition = -1                                                                    \
+	}
 
 enum stack_volume_kind {
 	STACK_VOLUME_UNKNOWN,
@@ -35,13 +38,14 @@ struct stack_volume {
 	const struct partition *partition; /* borrowed from the stack's table */
 	enum stack_volume_kind kind;
 	const char *kind_name; /* "ext4", "vfat", "swap", "btrfs", ... or "unknown" */
-	int error;	       /* 0, or why the volume cannot be read, as a negative errno */
+	int error; /* 0, or why the volume cannot be read, as a negative errno */
 	char label[65];
 	char uuid[37];
-	char mount_point[256]; /* where the composed tree shows it: "/", "/boot/firmware"; or empty */
-	bool boots;	       /* the firmware starts from this one */
+	char mount_point
+		[256]; /* where the composed tree shows it: "/", "/boot/firmware"; or empty */
+	bool boots; /* the firmware starts from this one */
 	struct ext4_info ext4; /* if kind is STACK_VOLUME_EXT4 and error is 0 */
-	struct fat_info fat;   /* if kind is STACK_VOLUME_FAT and error is 0 */
+	struct fat_info fat; /* if kind is STACK_VOLUME_FAT and error is 0 */
 };
 
 struct stack;

@@ -9,7 +9,7 @@
 
 #include "base/checked.h"
 
-#define COOKIE_DOT 1u	  /* behind "." */
+#define COOKIE_DOT 1u /* behind "." */
 #define COOKIE_DOT_DOT 2u /* behind ".." */
 
 int tree_getattr(struct tree *tree, uint64_t id, struct tree_attr *out)

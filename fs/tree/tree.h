@@ -39,15 +39,15 @@ struct tree;
 
 struct tree_attr {
 	uint64_t id;
-	uint64_t size;	 /* bytes; of a symbolic link: its target's length */
+	uint64_t size; /* bytes; of a symbolic link: its target's length */
 	uint64_t blocks; /* units of 512 bytes that are allocated */
-	uint32_t mode;	 /* type and permissions as in stat(2) */
+	uint32_t mode; /* type and permissions as in stat(2) */
 	uint32_t nlink;
 	uint32_t uid;
 	uint32_t gid;
 	dev_t rdev; /* of devices */
 	uint32_t block_size; /* bytes: preferred size of a transfer */
-	uint32_t project;    /* ext4 project id, 0 where there is none */
+	uint32_t project; /* ext4 project id, 0 where there is none */
 	struct timespec atime;
 	struct timespec mtime;
 	struct timespec ctime;
@@ -61,7 +61,7 @@ struct tree_statfs {
 	uint64_t files;
 	uint64_t files_free;
 	uint32_t block_size; /* bytes */
-	uint32_t name_max;   /* bytes */
+	uint32_t name_max; /* bytes */
 	uint64_t fsid;
 };
 
@@ -71,7 +71,7 @@ struct tree_entry {
 	size_t name_len;
 	uint64_t id;
 	uint64_t next; /* the cookie that continues behind this entry */
-	uint8_t type;  /* DT_*; DT_UNKNOWN where the directory does not say */
+	uint8_t type; /* DT_*; DT_UNKNOWN where the directory does not say */
 };
 
 /* Takes one entry. Not 0: stop listing; tree_readdir then returns 0 and the entry was not taken. */

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Directories: finding a name and listing all. Listing goes through the blocks in their order, also
+ * where there is an index, since the leaves hold every name; the cookie of an entry is the place
+ * where the next one begins.
+ */
+#include "ext4/ext4_fs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/checked.h"
+#include "base/utf.h"
+#include "ext4/ext4_dirblock.h"
+#include "ext4/ext4_htree.h"
+#include "ext4/ext4_nokey.h"
+
+#define INLINE_PARENT_BYTES 4u /* an inline directory begins with its parent's number */
+
+DEFINE_CLEANUP(reader_finishp, struct ext4_dir_reader *, ext4_dir_reader_finish)
+
+/* A name that is looked for; in caseless directories with its folded form. */
+struct wanted {
+	const char *name;
+	size_t len;
+	char *folded; /* owned; NULL: compare bytes */
+};
+
+/* One listing under way. */
+struct listing {
+	struct ext4 *fs;
+	const struct ext4_inode *dir;
+	uint64_t cookie; /* entries that begin before it were given already */
+	tree_entry_fn take;
+	void *ctx;
+	bool stopped;
+	unsigned int hash_version; /* for the names of encrypted directories */
+};
+
+static bool is_dot(const struct ext4_dirent *entry)
+{
+	return (entry->name_len == 1 && entry->name[0] == '.') ||
+	       (entry->name_len == 2 && entry->name[0] == '.' && entry->name[1] == '.');
+}
+
+static size_t nokey_name(const struct ext4 *fs, const struct ext4_inode *dir, unsigned int version,
+			 const struct ext4_dirent *entry, char out[EXT4_NOKEY_NAME_MAX])
+{
+	struct ext4_hash hash = {0};
+
+	/* the kernel knows the hashes only where it lists by them */
+	if (ext4_dir_lists_by_hash(fs, dir) && !(dir->flags & EXT4_FL_CASEFOLD) &&
+	    ext4_htree_hash(fs, dir, version, entry->name, entry->name_len, &hash))
+		hash = (struct ext4_hash){0};
+	return ext4_nokey_name((const uint8_t *)entry->name, entry->name_len, hash.major,
+			       hash.minor, out);
+}
+
+static bool matches_nokey(const struct ext4 *fs, const struct ext4_inode *dir,
+			  const struct wanted *wanted, const struct ext4_dirent *entry)
+{
+	char name[EXT4_NOKEY_NAME_MAX];
+	size_t len = nokey_name(fs, dir, fs->default_hash, entry, name);
+
+	return len == wanted->len && memcmp(name, wanted->name, len) == 0;
+}
+
+static bool matches(const struct ext4 *fs, const struct ext4_inode *dir,
+		    const struct wanted *wanted, const struct ext4_dirent *entry)
+{
+	char *folded;
+	bool same;
+
+	if (dir->flags & EXT4_FL_ENCRYPT)
+		return matches_nokey(fs, dir, wanted, entry);
+	if (entry->name_len == wanted->len && memcmp(entry->name, wanted->name, wanted->len) == 0)
+		return true;
+	if (!wanted->folded || utf8_casefold(entry->name, entry->name_len, &folded))
+		return false;
+	same = strcmp(folded, wanted->folded) == 0;
+	free(folded);
+	return same;
+}
+
+/* Searches @size bytes of entries: 0, -ENOENT, or -EUCLEAN. */
+static int search(const struct ext4 *fs, const struct ext4_inode *dir, const uint8_t *bytes,
+		  uint32_t size, const struct wanted *wanted, uint32_t *out_inode)
+{
+	for (uint32_t offset = 0; offset < size;) {
+		struct ext4_dirent entry;
+		int err = ext4_dirent_parse(fs, dir->number, bytes, size, offset, &entry);
+
+		if (err)
+			return err;
+		if (entry.inode && !is_dot(&entry) && matches(fs, dir, wanted, &entry)) {
+			*out_inode = entry.inode;
+			return 0;
+		}
+		offset += entry.rec_len;
+	}
+	return -ENOENT;
+}
+
+static int lookup_by_index(struct ext4_dir_reader *reader, const struct wanted *wanted,
+			   uint32_t *out_inode)
+{
+	struct ext4_htree tree;
+	uint64_t leaf;
+	int err = ext4_htree_start(&tree, reader, wanted->name, wanted->len, &leaf);
+
+	while (err == 0) {
+		err = ext4_dir_read_block(reader, leaf);
+		if (err)
+			break;
+		err = search(reader->fs, reader->dir, reader->block, reader->fs->block_size, wanted,
+			     out_inode);
+		if (err != -ENOENT)
+			break;
+		err = ext4_htree_next(&tree, &leaf);
+	}
+	ext4_htree_finish(&tree);
+	return err;
+}
+
+/*
+ * Moves *@logical to the next block that is there: 0, or 1 behind the end. A directory has no more
+ * blocks than the volume: *@budget ends one that says otherwise.
+ */
+static int next_block(struct ext4_dir_reader *reader, uint64_t *logical, uint64_t *budget)
+{
+	const struct ext4_inode *dir = reader->dir;
+	uint64_t blocks = ext4_dir_blocks(reader->fs, dir);
+
+	while (*logical < blocks) {
+		int err = ext4_dir_find_run(reader, *logical);
+
+		if (err)
+			return err;
+		if (reader->run.kind == EXT4_RUN_MAPPED) {
+			if ((*budget)-- == 0)
+				return ext4_corrupt("directory %u has more blocks than the volume",
+						    dir->number);
+			return 0;
+		}
+		if (ext4_dir_lists_by_hash(reader->fs, dir))
+			return ext4_corrupt("directory %u has a hole at block %llu", dir->number,
+					    (unsigned long long)*logical);
+		log_warn("ext4: directory %u has a hole at block %llu: passed over", dir->number,
+			 (unsigned long long)*logical);
+		*logical = reader->run_start + reader->run.count;
+	}
+	return 1;
+}
+
+static int lookup_by_search(struct ext4_dir_reader *reader, const struct wanted *wanted,
+			    uint32_t *out_inode)
+{
+	uint64_t budget = reader->fs->blocks_count;
+
+	for (uint64_t logical = 0;; logical++) {
+		int err = next_block(reader, &logical, &budget);
+
+		if (err)
+			return err > 0 ? -ENOENT : err;
+		err = ext4_dir_read_block(reader, logical);
+		if (err)
+			return err;
+		err = search(reader->fs, reader->dir, reader->block, reader->fs->block_size, wanted,
+			     out_inode);
+		if (err != -ENOENT)
+			return err;
+	}
+}
+
+static int lookup_inline(struct ext4 *fs, const struct ext4_inode *dir, const struct wanted *wanted,
+			 uint32_t *out_inode)
+{
+	CLEANUP(freep) uint8_t *data = NULL;
+	size_t len;
+	int err = ext4_inline_read(fs, dir, &data, &len);
+
+	if (err)
+		return err;
+	err = search(fs, dir, data + INLINE_PARENT_BYTES, EXT4_BLOCK_BYTES - INLINE_PARENT_BYTES,
+		     wanted, out_inode);
+	if (err != -ENOENT || len == EXT4_BLOCK_BYTES)
+		return err;
+	return search(fs, dir, data + EXT4_BLOCK_BYTES, (uint32_t)(len - EXT4_BLOCK_BYTES), wanted,
+		      out_inode);
+}
+
+static int lookup_blocks(struct ext4 *fs, const struct ext4_inode *dir, const struct wanted *wanted,
+			 uint32_t *out_inode)
+{
+	struct ext4_dir_reader memory;
+	CLEANUP(reader_finishp) struct ext4_dir_reader *reader = &memory;
+	int err = ext4_dir_reader_init(reader, fs, dir);
+
+	if (err)
+		return err;
+	/* a name without its key tells nothing about the hash that the index has */
+	if (ext4_dir_is_indexed(fs, dir) && !(dir->flags & EXT4_FL_ENCRYPT)) {
+		err = lookup_by_index(reader, wanted, out_inode);
+		if (err != -EOPNOTSUPP)
+			return err;
+	}
+	return lookup_by_search(reader, wanted, out_inode);
+}
+
+int ext4_dir_lookup(struct ext4 *fs, const struct ext4_inode *dir, const char *name, size_t len,
+		    uint32_t *out_inode)
+{
+	struct wanted wanted = {.name = name, .len = len};
+	int err;
+
+	if (!S_ISDIR(dir->mode))
+		return -ENOTDIR;
+	if (len > EXT4_NAME_MAX)
+		return -ENAMETOOLONG;
+	if (dir->flags & EXT4_FL_CASEFOLD) {
+		err = utf8_casefold(name, len, &wanted.folded);
+		if (err == -ENOMEM)
+			return err;
+	}
+	if (dir->flags & EXT4_FL_INLINE_DATA)
+		err = lookup_inline(fs, dir, &wanted, out_inode);
+	else
+		err = lookup_blocks(fs, dir, &wanted, out_inode);
+	free(wanted.folded);
+	return err;
+}
+
+int ext4_dir_parent(struct ext4 *fs, const struct ext4_inode *dir, uint32_t *out_inode)
+{
+	struct ext4_dir_reader memory;
+	CLEANUP(reader_finishp) struct ext4_dir_reader *reader = &memory;
+	struct ext4_dirent entry;
+	int err = ext4_dir_reader_init(reader, fs, dir);
+
+	if (err)
+		return err;
+	if (!S_ISDIR(dir->mode))
+		return -ENOTDIR;
+	if (dir->flags & EXT4_FL_INLINE_DATA) {
+		*out_inode = le32_at(dir->block);
+		return 0;
+	}
+	err = ext4_dir_read_block(reader, 0);
+	if (err)
+		return err;
+	err = ext4_dirent_parse(fs, dir->number, reader->block, fs->block_size, 0, &entry);
+	if (err == 0 && entry.rec_len < fs->block_size)
+		err = ext4_dirent_parse(fs, dir->number, reader->block, fs->block_size,
+					entry.rec_len, &entry);
+	if (err)
+		return err;
+	if (entry.name_len != 2 || memcmp(entry.name, "..", 2) != 0 || entry.inode == 0)
+		return ext4_corrupt("directory %u has no '..'", dir->number);
+	*out_inode = entry.inode;
+	return 0;
+}
+
+/* Gives one entry to the taker, unless its name cannot be one. */
+static void give(struct listing *listing, const struct ext4_dirent *disk, uint64_t next)
+{
+	char hidden[EXT4_NOKEY_NAME_MAX];
+	struct tree_entry entry = {
+		.name = disk->name,
+		.name_len = disk->name_len,
+		.id = ext4_id(disk->inode),
+		.next = next,
+		.type = disk->type,
+	};
+
+	if (listing->dir->flags & EXT4_FL_ENCRYPT) {
+		entry.name = hidden;
+		entry.name_len =
+			nokey_name(listing->fs, listing->dir, listing->hash_version, disk, hidden);
+	} else if (disk->name_len == 0 || memchr(disk->name, '/', disk->name_len) ||
+		   memchr(disk->name, '\0', disk->name_len)) {
+		log_warn("ext4: corrupt volume: directory %u: a name that cannot be one: left out",
+			 listing->dir->number);
+		return;
+	}
+	listing->stopped = listing->take(listing->ctx, &entry);
+}
+
+/*
+ * Lists @size bytes of entries; @position is where they begin in the directory. The rest behind a
+ * broken entry is left out, as the kernel does.
+ */
+static void list_bytes(struct listing *listing, const uint8_t *bytes, uint32_t size,
+		       uint64_t position)
+{
+	for (uint32_t offset = 0; offset < size && !listing->stopped;) {
+		struct ext4_dirent entry;
+
+		if (ext4_dirent_parse(listing->fs, listing->dir->number, bytes, size, offset,
+				      &entry))
+			return;
+		if (entry.inode && !is_dot(&entry) && position + offset >= listing->cookie)
+			give(listing, &entry, position + offset + entry.rec_len);
+		offset += entry.rec_len;
+	}
+}
+
+static int list_inline(struct listing *listing)
+{
+	CLEANUP(freep) uint8_t *data = NULL;
+	size_t len;
+	int err = ext4_inline_read(listing->fs, listing->dir, &data, &len);
+
+	if (err)
+		return err;
+	list_bytes(listing, data + INLINE_PARENT_BYTES, EXT4_BLOCK_BYTES - INLINE_PARENT_BYTES,
+		   INLINE_PARENT_BYTES);
+	if (!listing->stopped && len > EXT4_BLOCK_BYTES)
+		list_bytes(listing, data + EXT4_BLOCK_BYTES, (uint32_t)(len - EXT4_BLOCK_BYTES),
+			   EXT4_BLOCK_BYTES);
+	return 0;
+}
+
+static int list_blocks(struct listing *listing)
+{
+	struct ext4 *fs = listing->fs;
+	struct ext4_dir_reader memory;
+	CLEANUP(reader_finishp) struct ext4_dir_reader *reader = &memory;
+	uint64_t budget = fs->blocks_count;
+	int err = ext4_dir_reader_init(reader, fs, listing->dir);
+
+	if (err)
+		return err;
+	for (uint64_t logical = listing->cookie / fs->block_size; !listing->stopped; logical++) {
+		err = next_block(reader, &logical, &budget);
+		if (err)
+			return err > 0 ? 0 : err;
+		err = ext4_dir_read_block(reader, logical);
+		/* where the kernel does not list by hash, it passes over a block it cannot trust */
+		if (err == -EBADMSG && !ext4_dir_lists_by_hash(fs, listing->dir))
+			continue;
+		if (err)
+			return err;
+		list_bytes(listing, reader->block, fs->block_size, logical * fs->block_size);
+	}
+	return 0;
+}
+
+int ext4_dir_list(struct ext4 *fs, const struct ext4_inode *dir, uint64_t cookie,
+		  tree_entry_fn take, void *ctx)
+{
+	struct listing listing = {
+		.fs = fs,
+		.dir = dir,
+		.cookie = cookie,
+		.take = take,
+		.ctx = ctx,
+		.hash_version = fs->default_hash,
+	};
+
+	if (!S_ISDIR(dir->mode))
+		return -ENOTDIR;
+	if (dir->flags & EXT4_FL_INLINE_DATA)
+		return list_inline(&listing);
+	return list_blocks(&listing);
+}

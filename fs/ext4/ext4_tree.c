@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* The volume as a struct tree: from ids to inodes and back. */
+#include "ext4/ext4_tree.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "base/checked.h"
+
+static struct ext4 *of(struct tree *tree)
+{
+	return container_of(tree, struct ext4, base);
+}
+
+/* Reserved inodes (journal, quota files, ...) have no names and are not to be had. */
+static int number_of(const struct ext4 *fs, uint64_t id, uint32_t *out)
+{
+	if (id == TREE_ROOT) {
+		*out = EXT4_ROOT_INODE;
+		return 0;
+	}
+	if (id < fs->first_inode || id > fs->inodes_count)
+		return -ESTALE;
+	*out = (uint32_t)id;
+	return 0;
+}
+
+static int read_inode(struct ext4 *fs, uint64_t id, struct ext4_inode *out)
+{
+	uint32_t number;
+	int err = number_of(fs, id, &number);
+
+	return err ? err : ext4_inode_read(fs, number, out, NULL);
+}
+
+/* An entry for a reserved inode is damage; the kernel's ext4_iget refuses it likewise. */
+static int id_of(const struct ext4 *fs, uint32_t number, uint64_t *out)
+{
+	if (number != EXT4_ROOT_INODE && (number < fs->first_inode || number > fs->inodes_count))
+		return ext4_corrupt("a name for inode %u", number);
+	*out = ext4_id(number);
+	return 0;
+}
+
+static int op_getattr(struct tree *tree, uint64_t id, struct tree_attr *out)
+{
+	struct ext4 *fs = of(tree);
+	struct ext4_inode inode;
+	int err = read_inode(fs, id, &inode);
+
+	if (err)
+		return err;
+	ext4_inode_attr(fs, &inode, out);
+	return 0;
+}
+
+static int op_lookup(struct tree *tree, uint64_t dir, const char *name, size_t len,
+		     uint64_t *out_id)
+{
+	struct ext4 *fs = of(tree);
+	struct ext4_inode inode;
+	uint32_t number;
+	int err;
+
+	err = read_inode(fs, dir, &inode);
+	if (err)
+		return err;
+	err = ext4_dir_lookup(fs, &inode, name, len, &number);
+	if (err)
+		return err;
+	return id_of(fs, number, out_id);
+}
+
+static int op_parent(struct tree *tree, uint64_t dir, uint64_t *out_id)
+{
+	struct ext4 *fs = of(tree);
+	struct ext4_inode inode;
+	uint32_t number;
+	int err;
+
+	err = read_inode(fs, dir, &inode);
+	if (err)
+		return err;
+	err = ext4_dir_parent(fs, &inode, &number);
+	if (err)
+		return err;
+	return id_of(fs, number, out_id);
+}
+
+static int op_readdir(struct tree *tree, uint64_t dir, uint64_t cookie, tree_entry_fn take,
+		      void *ctx)
+{
+	struct ext4 *fs = of(tree);
+	struct ext4_inode inode;
+	int err = read_inode(fs, dir, &inode);
+
+	return err ? err : ext4_dir_list(fs, &inode, cookie, take, ctx);
+}
+
+static ssize_t op_read(struct tree *tree, uint64_t id, void *buf, size_t len, uint64_t offset)
+{
+	struct ext4 *fs = of(tree);
+	struct ext4_inode inode;
+	int err = read_inode(fs, id, &inode);
+
+	if (err)
+		return err;
+	if (S_ISDIR(inode.mode))
+		return -EISDIR;
+	if (!S_ISREG(inode.mode))
+		return -EINVAL;
+	if (inode.flags & EXT4_FL_ENCRYPT)
+		return -ENOKEY;
+	return ext4_file_read(fs, &inode, buf, len, offset);
+}
+
+static int op_seek(struct tree *tree, uint64_t id, uint64_t offset, int whence,
+		   uint64_t *out_offset)
+{
+	struct ext4 *fs = of(tree);
+	struct ext4_inode inode;
+	int err = read_inode(fs, id, &inode);
+
+	if (err)
+		return err;
+	if (!S_ISREG(inode.mode))
+		return -EINVAL;
+	return ext4_file_seek(fs, &inode, offset, whence, out_offset);
+}
+
+static ssize_t op_readlink(struct tree *tree, uint64_t id, char *buf, size_t size)
+{
+	struct ext4 *fs = of(tree);
+	struct ext4_inode inode;
+	int err = read_inode(fs, id, &inode);
+
+	return err ? err : ext4_link_read(fs, &inode, buf, size);
+}
+
+static ssize_t op_getxattr(struct tree *tree, uint64_t id, const char *name, void *buf, size_t size)
+{
+	uint32_t number;
+	int err = number_of(of(tree), id, &number);
+
+	return err ? err : ext4_xattr_get(of(tree), number, name, buf, size);
+}
+
+static ssize_t op_listxattr(struct tree *tree, uint64_t id, char *buf, size_t size)
+{
+	uint32_t number;
+	int err = number_of(of(tree), id, &number);
+
+	return err ? err : ext4_xattr_list(of(tree), number, buf, size);
+}
+
+static int op_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
+{
+	(void)id;
+	return ext4_statfs(of(tree), out);
+}
+
+static void op_close(struct tree *tree)
+{
+	ext4_close(of(tree));
+}
+
+static const struct tree_ops ext4_tree_ops = {
+	.kind = "ext4",
+	.getattr = op_getattr,
+	.lookup = op_lookup,
+	.parent = op_parent,
+	.readdir = op_readdir,
+	.read = op_read,
+	.seek = op_seek,
+	.readlink = op_readlink,
+	.getxattr = op_getxattr,
+	.listxattr = op_listxattr,
+	.statfs = op_statfs,
+	.close = op_close,
+};
+
+void ext4_tree_init(struct ext4 *fs)
+{
+	fs->base.ops = &ext4_tree_ops;
+	fs->base.span = (uint64_t)fs->inodes_count + 1;
+}
