@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* The bramble command: finds the subcommand and runs it. */
+#include "tools.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+
+const struct command *const commands[] = {
+	&cmd_help,
+	NULL,
+};
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; commands[i]; i++) {
+		if (strcmp(commands[i]->name, name) == 0)
+			return commands[i];
+	}
+	return NULL;
+}
+
+static int run_command(int argc, char **argv)
+{
+	static char help[] = "help";
+	char *help_argv[] = {help, NULL};
+	const struct command *command;
+
+	if (argc < 2) {
+		log_error("no command given: see \"bramble help\"");
+		return STATUS_USAGE;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		printf("bramble " BRAMBLE_VERSION "\n");
+		return STATUS_DONE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return cmd_help.run(1, help_argv);
+	command = command_find(argv[1]);
+	if (!command) {
+		log_error("%s: no such command: see \"bramble help\"", argv[1]);
+		return STATUS_USAGE;
+	}
+	return command->run(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	int status = run_command(argc, argv);
+
+	/* A full disk behind stdout must not look like success. */
+	if ((fflush(stdout) != 0 || ferror(stdout)) && status == STATUS_DONE) {
+		log_error("standard output: %s", strerror(errno));
+		return STATUS_FAILED;
+	}
+	return status;
+}
