@@ -12,16 +12,15 @@
 #define LINKS_MAX 40 /* as MAXSYMLINKS of Linux */
 #define PATH_BYTES (2 * (TREE_LINK_MAX + 1))
 
-/* Replaces *@rest, which lies in @path, by @target + "/" + *@rest. */
+/* Puts @target in front of *@rest, which lies in @path and is empty or starts with a slash. */
 static int put_in_front(char *path, const char **rest, const char *target, size_t len)
 {
 	size_t rest_len = strlen(*rest);
 
-	if (len + 1 + rest_len + 1 > PATH_BYTES)
+	if (len + rest_len + 1 > PATH_BYTES)
 		return -ENAMETOOLONG;
-	memmove(path + len + 1, *rest, rest_len + 1);
+	memmove(path + len, *rest, rest_len + 1);
 	memcpy(path, target, len);
-	path[len] = '/';
 	*rest = path;
 	return 0;
 }
