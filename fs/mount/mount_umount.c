@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Unmounting, and waiting for the process that served the mount: it is done when that has ended.
+ * The mount itself tells which process it is, so that there is no pid file to become stale.
+ */
+#include "mount/mount.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/pidfd.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "mount/mount_check.h"
+#include "mount/mount_info.h"
+#include "mount/mount_ops.h"
+
+#define ANSWER_MS 2000
+#define END_MS 10000
+#define SAID_BYTES 1024
+
+extern char **environ;
+
+/*
+ * In a process of its own, since a server that hangs would keep it for ever, and with the owner's
+ * identity, since a private mount lets not even root in.
+ */
+static void ask_and_exit(const char *path, const struct mount_info *info, int answer)
+{
+	char name[64], text[128];
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		_exit(1);
+	if (geteuid() == 0 && info->user != 0 &&
+	    (setresgid(info->group, info->group, info->group) < 0 ||
+	     setresuid(info->user, info->user, info->user) < 0))
+		_exit(1);
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	n = getxattr(name, MOUNT_SERVER_XATTR, text, sizeof(text));
+	if (n < 0 || write(answer, text, (size_t)n) != n)
+		_exit(1);
+	_exit(0);
+}
+
+static size_t ask(const char *path, const struct mount_info *info, char *text, size_t size)
+{
+	struct pollfd wait = {.events = POLLIN};
+	ssize_t n = -1;
+	pid_t child;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return 0;
+	child = fork();
+	if (child == 0)
+		ask_and_exit(path, info, ends[1]);
+	close(ends[1]);
+	wait.fd = ends[0];
+	if (child > 0 && poll(&wait, 1, ANSWER_MS) == 1)
+		n = read(ends[0], text, size);
+	close(ends[0]);
+	if (child > 0) {
+		/* Not waited for without end: a request that the server holds cannot be killed. */
+		kill(child, SIGKILL);
+		waitpid(child, NULL, n >= 0 ? 0 : WNOHANG);
+	}
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* A pidfd of the process that serves @path, or -1 where it is not known. */
+static int find_server(const char *path, const struct mount_info *info)
+{
+	char text[128], ours[128];
+	size_t len = ask(path, info, text, sizeof(text) - 1);
+	ssize_t ours_len = mount_server_describe(ours, sizeof(ours));
+	const char *space, *our_space;
+	long pid;
+
+	text[len] = '\0';
+	space = strchr(text, ' ');
+	our_space = ours_len > 0 ? strchr(ours, ' ') : NULL;
+	/* Of another pid namespace: the number would mean another process here. */
+	if (!space || !our_space || strcmp(space, our_space) != 0)
+		return -1;
+	pid = strtol(text, NULL, 10);
+	return pid > 0 && pid <= INT_MAX ? pidfd_open((pid_t)pid, 0) : -1;
+}
+
+static int run_helper(const char *path, bool lazy, char *said, size_t size)
+{
+	char name[] = "fusermount3", unmount[] = "-u", detach[] = "-z", end[] = "--";
+	char *copy = strdup(path);
+	char *argv[] = {name, unmount, lazy ? detach : end, lazy ? end : copy, lazy ? copy : NULL,
+			NULL};
+	posix_spawn_file_actions_t actions;
+	int ends[2], status, err;
+	size_t used = 0;
+	ssize_t n;
+	pid_t child;
+
+	if (!copy || pipe2(ends, O_CLOEXEC) < 0) {
+		free(copy);
+		return -ENOMEM;
+	}
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, ends[1], STDERR_FILENO);
+	err = posix_spawnp(&child, name, &actions, NULL, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	free(copy);
+	close(ends[1]);
+	while (!err && used < size - 1 && (n = read(ends[0], said + used, size - 1 - used)) > 0)
+		used += (size_t)n;
+	said[used] = '\0';
+	close(ends[0]);
+	if (err)
+		return -err;
+	while (waitpid(child, &status, 0) < 0) {
+		if (errno != EINTR)
+			return -errno;
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	return strstr(said, strerror(EBUSY)) ? -EBUSY : -EPERM;
+}
+
+static int unmount(const char *path, bool lazy)
+{
+	char said[SAID_BYTES] = "";
+	int err = 0;
+
+	if (geteuid() != 0)
+		err = run_helper(path, lazy, said, sizeof(said));
+	else if (umount2(path, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) < 0)
+		err = -errno;
+	if (err == -EBUSY)
+		log_error("%s: in use: end what uses it (\"fuser -vm %s\" shows it), or detach it "
+			  "with --lazy",
+			  path, path);
+	else if (err == -ENOENT && geteuid() != 0)
+		log_error("fusermount3: not found: install it with \"apt install fuse3\"");
+	else if (err && said[0])
+		mount_check_quote(path, "cannot be unmounted", said);
+	else if (err)
+		log_error("%s: cannot be unmounted: %s", path, strerror(-err));
+	return err;
+}
+
+int mount_umount(const char *dir, bool lazy)
+{
+	CLEANUP(closep) int server = -1;
+	struct pollfd wait = {.events = POLLIN};
+	struct mount_info info;
+	char path[PATH_MAX];
+	int err = mount_info_resolve(dir, path);
+
+	if (err) {
+		log_error("%s: %s", dir, strerror(-err));
+		return err;
+	}
+	if (mount_info_find(path, &info) < 0 || strcmp(info.type, MOUNT_TYPE) != 0) {
+		log_error("%s: not a mount point of bramble", path);
+		return -EINVAL;
+	}
+	server = find_server(path, &info);
+	err = unmount(path, lazy);
+	if (err || lazy || server < 0)
+		return err;
+	wait.fd = server;
+	if (poll(&wait, 1, END_MS) == 1)
+		return 0;
+	log_error("%s: unmounted, but its process has not ended in %d s", path, END_MS / 1000);
+	return -ETIMEDOUT;
+}
