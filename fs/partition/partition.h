@@ -29,6 +29,7 @@ struct partition {
 	bool beyond_end; /* reaches beyond the end of the image */
 	bool bootable; /* MBR: active flag; GPT: legacy BIOS bootable attribute */
 	uint8_t mbr_type; /* MBR only */
+	uint64_t attributes; /* GPT only: UEFI 2.10, table 5.8 */
 	char type_guid[37]; /* GPT only, lower case as in RFC 9562; else empty */
 	char partuuid
 		[37]; /* as udev and fstab's PARTUUID= write it: "1234abcd-01" on MBR; or empty */
@@ -58,6 +59,9 @@ DEFINE_CLEANUP(partition_table_finishp, struct partition_table *, partition_tabl
 
 /* The partition with this number, or NULL. */
 const struct partition *partition_find(const struct partition_table *table, unsigned int number);
+
+/* Whether it is an MBR partition that only holds the chain of logical ones. */
+bool partition_is_extended(const struct partition *partition);
 
 /* "Linux", "W95 FAT32 (LBA)", "EFI system": what the type means, or "unknown". */
 const char *partition_type_name(const struct partition *partition);
