@@ -149,6 +149,21 @@ void tree_close(struct tree *tree);
 DEFINE_CLEANUP(tree_closep, struct tree *, tree_close)
 
 /*
+ * A tree that shows other trees in some directories of @root. Takes @root, on success.
+ *
+ * Ids are ranges: the first tree keeps its own, each further one has those behind all ids that
+ * were given out before, its root being the first number of its range.
+ */
+int tree_compose_create(struct tree *root, struct tree **out);
+
+/*
+ * Shows @volume at the directory @path, from the composed root; directories of the path that are
+ * missing are made up. To be called before @compose is used, outer mount points first. Takes
+ * @volume, on success. -ENOTDIR, -EBUSY (something is mounted there), or errors of the lookup.
+ */
+int tree_compose_mount(struct tree *compose, const char *path, struct tree *volume);
+
+/*
  * Finds @path from the root, following symbolic links (the last one only if @follow). Absolute link
  * targets start at the tree's root, ".." stops there. -ELOOP after 40 links, -ENOENT, -ENOTDIR.
  */
