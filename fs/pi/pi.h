@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a Raspberry Pi's own files say: fstab, cmdline.txt, autoboot.txt. The front door of the pi
+ * room: pure functions from text to facts, which touch no file.
+ */
+#ifndef BRAMBLE_PI_PI_H
+#define BRAMBLE_PI_PI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define PI_VALUE_MAX 256u /* bytes of a device name or path, with NUL; longer ones are left out */
+
+/* How a file names a block device. */
+enum pi_device_kind {
+	PI_DEVICE_OTHER, /* none of these: a network source, tmpfs, a device without a number */
+	PI_DEVICE_UUID,
+	PI_DEVICE_LABEL,
+	PI_DEVICE_PARTUUID,
+	PI_DEVICE_PARTLABEL,
+	PI_DEVICE_NUMBER, /* /dev/mmcblk0p2, /dev/sda2: the partition's number */
+};
+
+struct pi_device {
+	enum pi_device_kind kind;
+	char value[PI_VALUE_MAX];
+	unsigned int number; /* if kind is PI_DEVICE_NUMBER */
+};
+
+struct pi_fstab_entry {
+	struct pi_device device;
+	char path[PI_VALUE_MAX];
+	char type[32];
+	char options[PI_VALUE_MAX];
+};
+
+/*
+ * Reads a device as fstab(5) and root= write it: UUID=, LABEL=, PARTUUID=, PARTLABEL= (with or
+ * without quotes), /dev/disk/by-*, or a partition's device node.
+ */
+void pi_device_parse(const char *text, struct pi_device *out);
+
+/*
+ * The next entry of an fstab: *@text moves behind it. Comments and lines that are no entry are
+ * passed over. Returns 0, or -ENOENT at the end. Escapes (\040) are undone.
+ */
+int pi_fstab_next(const char **text, struct pi_fstab_entry *out);
+
+/* Whether the options have the word, as "noauto". */
+bool pi_fstab_has_option(const struct pi_fstab_entry *entry, const char *word);
+
+/* What the last root= of a kernel command line names. -ENOENT: there is none. */
+int pi_cmdline_root(const char *text, struct pi_device *out);
+
+/*
+ * The partition that autoboot.txt sends the firmware to: boot_partition= of [all] or of no section.
+ * -ENOENT: it does not say.
+ */
+int pi_autoboot_partition(const char *text, unsigned int *out_number);
+
+#endif
