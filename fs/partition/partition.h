@@ -31,8 +31,7 @@ struct partition {
 	uint8_t mbr_type; /* MBR only */
 	uint64_t attributes; /* GPT only: UEFI 2.10, table 5.8 */
 	char type_guid[37]; /* GPT only, lower case as in RFC 9562; else empty */
-	char partuuid
-		[37]; /* as udev and fstab's PARTUUID= write it: "1234abcd-01" on MBR; or empty */
+	char partuuid[37]; /* as fstab has it, "1234abcd-01" on MBR; or empty */
 	char name[109]; /* GPT only: 36 UTF-16 units as UTF-8; else empty */
 };
 
