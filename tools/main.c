@@ -9,6 +9,7 @@
 #include "base/log.h"
 
 const struct command *const commands[] = {
+	&cmd_umount,
 	&cmd_help,
 	NULL,
 };

@@ -33,6 +33,7 @@ struct command {
 };
 
 extern const struct command cmd_help;
+extern const struct command cmd_umount;
 
 /* All commands in the order of `bramble help`; NULL at the end. */
 extern const struct command *const commands[];
