@@ -33,7 +33,11 @@ struct command {
 };
 
 extern const struct command cmd_help;
+extern const struct command cmd_mount;
 extern const struct command cmd_umount;
+
+/* What mount(8) runs as mount.bramble. Returns an exit status. */
+int mount_helper(int argc, char **argv);
 
 /* All commands in the order of `bramble help`; NULL at the end. */
 extern const struct command *const commands[];

@@ -168,11 +168,14 @@ int mount_umount(const char *dir, bool lazy)
 		log_error("%s: %s", dir, strerror(-err));
 		return err;
 	}
-	if (mount_info_find(path, &info) < 0 || strcmp(info.type, MOUNT_TYPE) != 0) {
+	err = mount_info_find(path, &info);
+	if (!err && strncmp(info.type, "fuse", strlen("fuse")) == 0)
+		server = find_server(path, &info);
+	/* With another subtype it is ours if it answers. */
+	if (err || (server < 0 && strcmp(info.type, MOUNT_TYPE) != 0)) {
 		log_error("%s: not a mount point of bramble", path);
 		return -EINVAL;
 	}
-	server = find_server(path, &info);
 	err = unmount(path, lazy);
 	if (err || lazy || server < 0)
 		return err;
