@@ -11,6 +11,7 @@
 
 struct ext4_options {
 	bool nocheck; /* a wrong checksum is a warning, not an error */
+	bool noload; /* a dirty journal is left alone, as mount(8) has it for ext4 */
 };
 
 struct ext4_info {

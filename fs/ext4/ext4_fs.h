@@ -24,9 +24,9 @@ struct ext4_fastcommit;
 /* Set while opening, constant afterwards but for the caches, which are atomic. */
 struct ext4 {
 	struct tree base;
-	struct image *img; /* the volume as it is read: @volume, or @replayed over it */
-	struct image *volume; /* borrowed */
-	struct image *replayed; /* the view through a dirty journal; or NULL */
+	struct image
+		*img; /* borrowed: the volume, or @replayed, which shows it through its journal */
+	struct image *replayed; /* owned; NULL: the journal was clean */
 	struct ext4_fastcommit *fast; /* what fast commits changed; or NULL */
 
 	uint32_t block_size; /* bytes */
@@ -101,6 +101,9 @@ static inline bool ext4_has_csum(const struct ext4 *fs)
 }
 
 /* ext4_super.c */
+
+/* Reads the superblock of @fs->img, checks it and fills in what it says. Errors as ext4_open. */
+int ext4_super_load(struct ext4 *fs);
 
 /* Reads inside the volume: -EUCLEAN beyond its last block, -EIO where the image ends before. */
 int ext4_read_bytes(const struct ext4 *fs, uint64_t block, uint32_t offset, void *buf, size_t len);

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* The superblock: probing, checking, and the opening of a volume. */
+/* The superblock: probing, checking, decoding. */
 #include "ext4/ext4_fs.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/crc.h"
 #include "ext4/ext4_features.h"
-#include "ext4/ext4_tree.h"
 
 static uint64_t blocks_of(const struct ext4_disk_superblock *sb, le32 lo, le32 hi)
 {
@@ -231,16 +229,7 @@ static int decode_superblock(struct ext4 *fs, const struct ext4_disk_superblock 
 	return 0;
 }
 
-static void warn_if_cut(const struct ext4 *fs)
-{
-	uint64_t bytes = fs->blocks_count * fs->block_size;
-
-	if (bytes > fs->img->size)
-		log_warn("ext4: the file system has %llu bytes, the image only %llu of them",
-			 (unsigned long long)bytes, (unsigned long long)fs->img->size);
-}
-
-static int open_volume(struct ext4 *fs)
+int ext4_super_load(struct ext4 *fs)
 {
 	struct ext4_disk_superblock sb;
 	int err;
@@ -251,44 +240,7 @@ static int open_volume(struct ext4 *fs)
 	err = check_features(&sb);
 	if (err)
 		return err;
-	err = decode_superblock(fs, &sb);
-	if (err)
-		return err;
-	fs->group_cache_count = (uint32_t)min_u64(fs->groups_count, EXT4_GROUP_CACHE);
-	fs->group_tables = calloc(fs->group_cache_count, sizeof(*fs->group_tables));
-	if (!fs->group_tables)
-		return -ENOMEM;
-	warn_if_cut(fs);
-	return 0;
-}
-
-void ext4_close(struct ext4 *fs)
-{
-	if (!fs)
-		return;
-	image_close(fs->replayed);
-	free(fs->group_tables);
-	free(fs);
-}
-
-DEFINE_CLEANUP(ext4_closep, struct ext4 *, ext4_close)
-
-int ext4_open(struct image *img, const struct ext4_options *options, struct tree **out)
-{
-	CLEANUP(ext4_closep) struct ext4 *fs = calloc(1, sizeof(*fs));
-	int err;
-
-	if (!fs)
-		return -ENOMEM;
-	fs->img = img;
-	fs->volume = img;
-	fs->nocheck = options->nocheck;
-	err = open_volume(fs);
-	if (err)
-		return err;
-	ext4_tree_init(fs);
-	*out = &TAKE(fs)->base;
-	return 0;
+	return decode_superblock(fs, &sb);
 }
 
 /* A file system with extents or other late features is ext4, with a journal ext3: as blkid. */
@@ -319,7 +271,7 @@ static void format_uuid(const uint8_t uuid[16], char out[37])
 int ext4_info_read(struct image *img, struct ext4_info *out)
 {
 	struct ext4_disk_superblock sb;
-	struct ext4 fs = {.img = img, .volume = img};
+	struct ext4 fs = {.img = img};
 	struct ext4_info info = {0};
 	int err;
 

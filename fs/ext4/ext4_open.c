@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening a volume: the superblock, then the journal if the volume was not unmounted cleanly. A
+ * replay changes what is read, the superblock included, so it is loaded again through the replay.
+ */
+#include "ext4/ext4_fs.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/checked.h"
+#include "ext4/ext4_journal.h"
+#include "ext4/ext4_tree.h"
+
+struct journal_file {
+	struct ext4 *fs;
+	struct ext4_inode inode;
+};
+
+static int map_journal(void *ctx, uint64_t logical, uint64_t *out_physical, uint32_t *out_count)
+{
+	struct journal_file *file = ctx;
+	struct ext4_run run;
+	int err = ext4_map(file->fs, &file->inode, logical, &run);
+
+	if (err)
+		return err;
+	if (run.kind != EXT4_RUN_MAPPED)
+		return ext4_corrupt("the journal has a hole at block %llu",
+				    (unsigned long long)logical);
+	*out_physical = run.physical;
+	*out_count = (uint32_t)min_u64(run.count, UINT32_MAX);
+	return 0;
+}
+
+static int replay_journal(struct ext4 *fs)
+{
+	struct journal_file file = {.fs = fs};
+	struct ext4_journal_where where = {
+		.img = fs->img,
+		.block_size = fs->block_size,
+		.fs_blocks = fs->blocks_count,
+		.nocheck = fs->nocheck,
+		.map = map_journal,
+		.ctx = &file,
+	};
+	struct ext4_journal_replay done;
+	int err;
+
+	err = ext4_inode_read(fs, fs->journal_inode, &file.inode, NULL);
+	if (err)
+		return err;
+	where.journal_blocks = file.inode.size / fs->block_size;
+	err = ext4_journal_open(&where, &done);
+	if (err)
+		return err;
+	if (!done.view)
+		return 0;
+	log_info("ext4: journal replayed in memory: %u transactions, %llu blocks",
+		 done.transactions, (unsigned long long)done.blocks);
+	fs->replayed = done.view;
+	fs->img = done.view;
+	return ext4_super_load(fs);
+}
+
+static bool needs_replay(const struct ext4 *fs)
+{
+	return (fs->compat & EXT4_COMPAT_HAS_JOURNAL) && (fs->incompat & EXT4_INCOMPAT_RECOVER);
+}
+
+static void warn_if_cut(const struct ext4 *fs)
+{
+	uint64_t bytes = fs->blocks_count * fs->block_size;
+
+	if (bytes > fs->img->size)
+		log_warn("ext4: the file system has %llu bytes, the image only %llu of them",
+			 (unsigned long long)bytes, (unsigned long long)fs->img->size);
+}
+
+static int make_group_cache(struct ext4 *fs)
+{
+	free(fs->group_tables);
+	fs->group_cache_count = (uint32_t)min_u64(fs->groups_count, EXT4_GROUP_CACHE);
+	fs->group_tables = calloc(fs->group_cache_count, sizeof(*fs->group_tables));
+	return fs->group_tables ? 0 : -ENOMEM;
+}
+
+static int open_volume(struct ext4 *fs, bool noload)
+{
+	int err = ext4_super_load(fs);
+
+	if (err)
+		return err;
+	warn_if_cut(fs);
+	err = make_group_cache(fs);
+	if (err || noload || !needs_replay(fs))
+		return err;
+	err = replay_journal(fs);
+	/* the descriptors, too, may have changed */
+	return err ? err : make_group_cache(fs);
+}
+
+void ext4_close(struct ext4 *fs)
+{
+	if (!fs)
+		return;
+	image_close(fs->replayed);
+	free(fs->group_tables);
+	free(fs);
+}
+
+DEFINE_CLEANUP(ext4_closep, struct ext4 *, ext4_close)
+
+int ext4_open(struct image *img, const struct ext4_options *options, struct tree **out)
+{
+	CLEANUP(ext4_closep) struct ext4 *fs = calloc(1, sizeof(*fs));
+	int err;
+
+	if (!fs)
+		return -ENOMEM;
+	fs->img = img;
+	fs->nocheck = options->nocheck;
+	err = open_volume(fs, options->noload);
+	if (err)
+		return err;
+	ext4_tree_init(fs);
+	*out = &TAKE(fs)->base;
+	return 0;
+}
