@@ -9,6 +9,7 @@
 #include "base/log.h"
 
 const struct command *const commands[] = {
+	&cmd_mount,
 	&cmd_umount,
 	&cmd_help,
 	NULL,
@@ -49,7 +50,9 @@ static int run_command(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	int status = run_command(argc, argv);
+	const char *name = argc ? basename(argv[0]) : "bramble";
+	int status = strcmp(name, "mount.bramble") == 0 ? mount_helper(argc, argv)
+							: run_command(argc, argv);
 
 	/* A full disk behind stdout must not look like success. */
 	if ((fflush(stdout) != 0 || ferror(stdout)) && status == STATUS_DONE) {

@@ -235,7 +235,7 @@ static int serve(struct fuse_session *session)
 static int mount_and_serve(struct tree *tree, const char *path, const struct mount_options *options,
 			   int *ready)
 {
-	struct fuse_session *session;
+	struct fuse_session *session = NULL;
 	struct mount_server server;
 	int err = mount_server_init(&server, tree, options->allow_other);
 

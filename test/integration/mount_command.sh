@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: MIT
+# bramble mount on a small image like a Pi's: options, relative paths, and mount(8) with fstab.
+source "$(dirname "$0")/lib.sh"
+need_fuse
+need sfdisk mkfs.fat mcopy mke2fs findmnt
+
+mkdir -p root/etc root/boot/firmware m
+cat >root/etc/fstab <<'FSTAB'
+PARTUUID=12345678-02 / ext4 defaults,noatime 0 1
+PARTUUID=12345678-01 /boot/firmware vfat defaults 0 2
+FSTAB
+echo kitchen >root/etc/hostname
+echo "root=PARTUUID=12345678-02 rootwait" >cmdline.txt
+echo "arm_64bit=1" >config.txt
+truncate -s 16M fat
+mkfs.fat -F 16 fat >/dev/null
+mcopy -i fat cmdline.txt config.txt ::
+truncate -s 32M ext
+mke2fs -q -t ext4 -d root ext
+truncate -s 50M pi.img
+sfdisk -q pi.img <<'TABLE'
+label: dos
+label-id: 0x12345678
+start=2048, size=32768, type=c
+start=34816, size=65536, type=83
+TABLE
+dd if=fat of=pi.img bs=1M seek=1 conv=notrunc,sparse status=none
+dd if=ext of=pi.img bs=1M seek=17 conv=notrunc,sparse status=none
+before=$(sha256sum <pi.img)
+at_end "fusermount3 -uz '$work/m'"
+
+# shown: both partitions are there
+shown() {
+	[ "$(cat m/etc/hostname)" = kitchen ] || fail "no root file system"
+	cmp cmdline.txt m/boot/firmware/cmdline.txt || fail "no boot file system"
+}
+
+# Relative paths, though the server works in /
+expect 0 bramble mount pi.img m
+[ ! -s out ] && [ ! -s err ] || fail "it talks: $(cat out err)"
+shown
+[ "$(findmnt -rn -o SOURCE,FSTYPE m)" = "$work/pi.img fuse.bramble" ] || fail "$(findmnt -n m)"
+expect 1 bramble mount pi.img m
+said err "already mounted, from $work/pi.img"
+expect 0 bramble umount m
+
+# What is in the image stays
+mkdir elsewhere
+(cd elsewhere && bramble mount -r ../pi.img ../m)
+shown
+(cd elsewhere && bramble umount ../m)
+[ "$before" = "$(sha256sum <pi.img)" ] || fail "the image was written"
+
+# Options
+expect 0 bramble mount --partition 1 -o uid=1234,gid=77,umask=027,fsname=boot,subtype=x pi.img m
+[ "$(stat -c '%u:%g %a' m/config.txt)" = "1234:77 750" ] || fail "$(stat m/config.txt)"
+[ "$(findmnt -rn -o SOURCE,FSTYPE m)" = "boot fuse.x" ] || fail "$(findmnt -n m)"
+expect 0 bramble umount m
+expect 0 bramble mount -o partition=2,allow_other pi.img m
+[ -z "$(ls m/boot/firmware)" ] || fail "partition 2 is not alone"
+expect 0 bramble umount m
+
+# Wrong usage, and what is not possible
+expect 2 bramble mount
+expect 2 bramble mount pi.img
+expect 2 bramble mount pi.img m more
+expect 2 bramble mount --no-such-option pi.img m
+expect 2 bramble mount -o no_such_option pi.img m
+said err "-o no_such_option: unknown option"
+expect 2 bramble umount
+expect 1 bramble mount -o rw pi.img m
+said err "an image is mounted read-only; use --overlay"
+expect 1 bramble mount --overlay kitchen pi.img m
+said err "overlay kitchen"
+expect 1 bramble mount absent.img m
+said err "absent.img"
+expect 1 bramble mount --partition 7 pi.img m
+[ "$(wc -l <err)" = 1 ] || fail "more than one line: $(cat err)"
+expect 0 bramble help mount
+said out allow_other
+expect 0 bramble mount --help
+expect 2 bramble no-such-command
+said err "bramble help"
+findmnt m && fail "mounted all the same"
+
+# mount(8) and fstab: a /sbin of our own with the helper in it
+[ "$(id -u)" = 0 ] || exit 0
+mkdir sbin
+ln -s "$BRAMBLE_BUILD/tools/bramble" sbin/mount.bramble
+mount -t overlay -o "lowerdir=$work/sbin:/usr/sbin" none /usr/sbin 2>/dev/null || exit 0
+at_end "umount -l /usr/sbin"
+[ /sbin -ef /usr/sbin ] || exit 0
+mount -t bramble pi.img m || fail "mount -t bramble"
+shown
+umount m
+echo "$work/pi.img $work/m bramble noauto,user,nofail,x-systemd.automount,allow_other 0 0" >fstab
+mount -T fstab m || fail "mount by fstab"
+shown
+findmnt -n -o OPTIONS m | grep -q default_permissions || fail "allow_other without permissions"
+umount m
+mount -f -t bramble pi.img m || fail "mount -f"
+findmnt m && fail "mount -f mounts"
+mount -t bramble absent.img m 2>err && fail "mount -t bramble of nothing"
+said err "absent.img"

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* bramble mount, and the helper mount.bramble that mount(8) runs for `mount -t bramble`. */
+#include "tools.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "mount_words.h"
+
+/* Letters above every char. */
+enum {
+	OPTION_OVERLAY = 0x2000,
+};
+
+/* Moves into the mount namespace @name: a file or, as mount(8) allows too, a process's number. */
+static int enter_namespace(const char *name)
+{
+	char path[64];
+	CLEANUP(closep) int fd = -1;
+	int err;
+
+	snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", name);
+	fd = open(name[strspn(name, "0123456789")] ? name : path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || setns(fd, CLONE_NEWNS) < 0) {
+		err = -errno;
+		log_error("%s: cannot enter this mount namespace: %s", name, strerror(-err));
+		return err;
+	}
+	return 0;
+}
+
+/* @namespace: where @dir is, or NULL. @fake: all but the mount. */
+static int mount_image(const char *image, const char *dir, struct mount_words *words,
+		       const char *namespace, bool fake)
+{
+	CLEANUP(stack_closep) struct stack *stack = NULL;
+	char *real;
+	int err;
+
+	if (stack_open(image, &words->stack, &stack) < 0)
+		return STATUS_FAILED;
+	if (fake)
+		return STATUS_DONE;
+	if (!words->fsname) {
+		real = realpath(image, NULL);
+		words->fsname = real ? real : strdup(image);
+		words->mount.fsname = words->fsname;
+	}
+	if (namespace && enter_namespace(namespace) < 0)
+		return STATUS_FAILED;
+	err = mount_run(stack_tree(stack), dir, &words->mount);
+	return err ? STATUS_FAILED : STATUS_DONE;
+}
+
+static int run_with(struct mount_words *words, int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"foreground", no_argument, NULL, 'f'},
+		{"read-only", no_argument, NULL, 'r'},
+		{"options", required_argument, NULL, 'o'},
+		{"overlay", required_argument, NULL, OPTION_OVERLAY},
+		{0},
+	};
+	struct common_options common = COMMON_OPTIONS_DEFAULT;
+	int option, status = STATUS_DONE;
+
+	while ((option = options_next(&cmd_mount, argc, argv, "fro:", options, &common)) >= 0) {
+		if (option == 'f')
+			words->mount.foreground = true;
+		if (option == 'o')
+			status = mount_words_add(words, optarg);
+		if (option == OPTION_OVERLAY)
+			status = mount_words_refuse_overlay(optarg);
+		if (status)
+			return status;
+	}
+	if (option != OPTIONS_END)
+		return option == OPTIONS_HELP ? STATUS_DONE : STATUS_USAGE;
+	if (argc - optind < 2)
+		return usage_error(&cmd_mount, "no %s given",
+				   optind == argc ? "image" : "directory");
+	if (argc - optind > 2)
+		return usage_error(&cmd_mount, "%s: more than one image and one directory",
+				   argv[optind + 2]);
+	if (common.partition >= 0)
+		words->stack.partition = common.partition;
+	return mount_image(argv[optind], argv[optind + 1], words, NULL, false);
+}
+
+static int run(int argc, char **argv)
+{
+	struct mount_words words = MOUNT_WORDS_DEFAULT;
+	int status = run_with(&words, argc, argv);
+
+	mount_words_finish(&words);
+	return status;
+}
+
+static int help_mount(struct mount_words *words, int argc, char **argv)
+{
+	const char *namespace = NULL;
+	bool fake = false;
+	int option, status;
+
+	opterr = 0;
+	while ((option = getopt(argc, argv, "sfnvrwN:o:t:")) != -1) {
+		switch (option) {
+		case 's':
+			words->sloppy = true;
+			break;
+		case 'f':
+			fake = true;
+			break;
+		case 'v':
+			log_set_level(LOG_LEVEL_INFO);
+			break;
+		case 'N':
+			namespace
+			= optarg;
+			break;
+		case 'o':
+			status = mount_words_add(words, optarg);
+			if (status)
+				return status;
+			break;
+		case '?':
+			log_error("mount.bramble: -%c: unknown option, or its value is missing",
+				  optopt);
+			return STATUS_USAGE;
+		default: /* the list of mounts, ro and rw, the type: nothing to do */
+			break;
+		}
+	}
+	if (argc - optind != 2) {
+		log_error("mount.bramble: not the arguments of a mount helper: "
+			  "IMAGE DIR [-sfnv] [-N NAMESPACE] [-o OPTIONS]");
+		return STATUS_USAGE;
+	}
+	return mount_image(argv[optind], argv[optind + 1], words, namespace, fake);
+}
+
+int mount_helper(int argc, char **argv)
+{
+	struct mount_words words = MOUNT_WORDS_DEFAULT;
+	int status;
+
+	words.helper = true;
+	status = help_mount(&words, argc, argv);
+	mount_words_finish(&words);
+	return status;
+}
+
+const struct command cmd_mount = {
+	.name = "mount",
+	.summary = "show an image as a directory, read-only",
+	.arguments = "IMAGE DIR [-f] [-r] [-o OPTION,...]",
+	.help = "Options:\n"
+		"  -f, --foreground stay, until DIR is unmounted or a signal comes\n"
+		"  -r, --read-only  as it is anyway\n"
+		"  -o OPTION,...    see below; those of mount(8) and fstab(5) are accepted\n"
+		"\n"
+		"Options behind -o:\n"
+		"  allow_other      let other users in; modes and ACLs in the image then count\n"
+		"  default_permissions\n"
+		"                   let modes in the image count for yourself as well\n"
+		"  nonempty         cover what is in DIR\n"
+		"  nocheck          read on where a checksum is wrong, with a warning\n"
+		"  uid=N, gid=N     owner and group of all files of FAT volumes\n"
+		"  umask=MODE       permissions that these files do not have, octal\n"
+		"  time_offset=MIN  minutes from UTC that their times are in\n"
+		"  partition=N      show this partition alone\n"
+		"  fsname=TEXT      the source that mount(8) shows, instead of IMAGE\n"
+		"  nosuid, nodev, noexec, noatime; suid and dev for root\n"
+		"\n"
+		"Without allow_other nobody but you gets in, and nothing is checked: you may read\n"
+		"every file in the image. \"bramble umount DIR\" ends the mount.\n",
+	.flags = COMMAND_IMAGE,
+	.run = run,
+};
