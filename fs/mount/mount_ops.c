@@ -25,37 +25,69 @@
 	 FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_PARALLEL_DIROPS |             \
 	 FUSE_CAP_CACHE_SYMLINKS | FUSE_CAP_NO_OPEN_SUPPORT | FUSE_CAP_NO_OPENDIR_SUPPORT)
 
-struct buffer {
+struct thread {
+	int cpu; /* where it is bound to */
 	size_t size;
-	char bytes[];
+	char *buf;
 };
+
+static void thread_free(void *ctx)
+{
+	struct thread *thread = ctx;
+
+	if (thread)
+		free(thread->buf);
+	free(thread);
+}
 
 static struct mount_server *server_of(fuse_req_t req)
 {
 	return fuse_req_userdata(req);
 }
 
+/* NULL: no memory. */
+static struct thread *this_thread(struct mount_server *server)
+{
+	struct thread *thread = pthread_getspecific(server->threads);
+
+	if (thread)
+		return thread;
+	thread = calloc(1, sizeof(*thread));
+	if (!thread)
+		return NULL;
+	thread->cpu = MOUNT_PLACE_ANYWHERE;
+	if (pthread_setspecific(server->threads, thread)) {
+		free(thread);
+		return NULL;
+	}
+	return thread;
+}
+
+/* Every request starts with this. @bytes: of file data that it asks for. */
+static struct tree *begin(fuse_req_t req, size_t bytes)
+{
+	struct mount_server *server = server_of(req);
+	int cpu =
+		mount_place_note(&server->place, fuse_req_ctx(req)->pid, bytes, mount_place_locate);
+	struct thread *thread = this_thread(server);
+
+	if (thread)
+		mount_place_move(&server->place, cpu, &thread->cpu);
+	return server->tree;
+}
+
 /* At least @size bytes that belong to this thread until its next request. NULL: no memory. */
 static char *buffer_get(fuse_req_t req, size_t size)
 {
-	struct mount_server *server = server_of(req);
-	struct buffer *buffer = pthread_getspecific(server->buffers);
+	struct thread *thread = this_thread(server_of(req));
 	size_t want = max_u64(size, BUFFER_MIN_BYTES);
 
-	if (buffer && buffer->size >= size)
-		return buffer->bytes;
-	if (want > SIZE_MAX - sizeof(*buffer) || pthread_setspecific(server->buffers, NULL))
-		return NULL;
-	free(buffer);
-	buffer = malloc(sizeof(*buffer) + want);
-	if (!buffer)
-		return NULL;
-	buffer->size = want;
-	if (pthread_setspecific(server->buffers, buffer)) {
-		free(buffer);
-		return NULL;
-	}
-	return buffer->bytes;
+	if (!thread || (thread->buf && thread->size >= size))
+		return thread ? thread->buf : NULL;
+	free(thread->buf);
+	thread->buf = malloc(want);
+	thread->size = want;
+	return thread->buf;
 }
 
 static void attr_to_stat(uint64_t id, const struct tree_attr *attr, struct stat *out)
@@ -104,7 +136,7 @@ static void on_init(void *userdata, struct fuse_conn_info *conn)
 
 static void on_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
 {
-	struct tree *tree = server_of(req)->tree;
+	struct tree *tree = begin(req, 0);
 	struct fuse_entry_param entry = {.entry_timeout = FOREVER_SECONDS};
 	uint64_t id;
 	int err = tree_lookup(tree, dir, name, strlen(name), &id);
@@ -125,7 +157,7 @@ static void on_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 {
 	struct tree_attr attr;
 	struct stat st;
-	int err = tree_getattr(server_of(req)->tree, ino, &attr);
+	int err = tree_getattr(begin(req, 0), ino, &attr);
 
 	(void)fi;
 	if (err) {
@@ -139,7 +171,7 @@ static void on_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 static void on_readlink(fuse_req_t req, fuse_ino_t ino)
 {
 	char target[TREE_LINK_MAX + 1];
-	ssize_t n = tree_readlink(server_of(req)->tree, ino, target, TREE_LINK_MAX);
+	ssize_t n = tree_readlink(begin(req, 0), ino, target, TREE_LINK_MAX);
 
 	if (n < 0) {
 		fuse_reply_err(req, (int)-n);
@@ -152,12 +184,13 @@ static void on_readlink(fuse_req_t req, fuse_ino_t ino)
 static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 		    struct fuse_file_info *fi)
 {
+	struct tree *tree = begin(req, size);
 	char *buf = buffer_get(req, size);
 	ssize_t n = -ENOMEM;
 
 	(void)fi;
 	if (buf)
-		n = tree_read(server_of(req)->tree, ino, buf, size, (uint64_t)offset);
+		n = tree_read(tree, ino, buf, size, (uint64_t)offset);
 	if (n < 0)
 		fuse_reply_err(req, (int)-n);
 	else
@@ -167,12 +200,13 @@ static void on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 static void on_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 		     struct fuse_file_info *fi)
 {
+	struct tree *tree = begin(req, 0);
 	uint64_t at;
 	int err = -ENXIO;
 
 	(void)fi;
 	if (offset >= 0)
-		err = tree_seek(server_of(req)->tree, ino, (uint64_t)offset, whence, &at);
+		err = tree_seek(tree, ino, (uint64_t)offset, whence, &at);
 	if (err)
 		fuse_reply_err(req, -err);
 	else
@@ -241,7 +275,7 @@ static void list_directory(fuse_req_t req, fuse_ino_t ino, size_t size, off_t co
 {
 	struct listing list = {
 		.req = req,
-		.tree = server_of(req)->tree,
+		.tree = begin(req, 0),
 		.buf = buffer_get(req, size),
 		.size = size,
 		.plus = plus,
@@ -275,7 +309,7 @@ static void on_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	struct tree_statfs from;
 	struct statvfs st;
-	int err = tree_statfs(server_of(req)->tree, ino, &from);
+	int err = tree_statfs(begin(req, 0), ino, &from);
 
 	if (err) {
 		fuse_reply_err(req, -err);
@@ -311,23 +345,25 @@ static void reply_xattr(fuse_req_t req, const char *buf, size_t size, ssize_t n)
 
 static void on_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
+	struct tree *tree = begin(req, 0);
 	char *buf = buffer_get(req, size);
 	ssize_t n = -ENOMEM;
 
 	if (buf && ino == TREE_ROOT && strcmp(name, MOUNT_SERVER_XATTR) == 0)
 		n = mount_server_describe(buf, BUFFER_MIN_BYTES);
 	else if (buf)
-		n = tree_getxattr(server_of(req)->tree, ino, name, buf, size);
+		n = tree_getxattr(tree, ino, name, buf, size);
 	reply_xattr(req, buf, size, n);
 }
 
 static void on_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
+	struct tree *tree = begin(req, 0);
 	char *buf = buffer_get(req, size);
 	ssize_t n = -ENOMEM;
 
 	if (buf)
-		n = tree_listxattr(server_of(req)->tree, ino, buf, size);
+		n = tree_listxattr(tree, ino, buf, size);
 	reply_xattr(req, buf, size, n);
 }
 
@@ -346,13 +382,14 @@ ssize_t mount_server_describe(char *text, size_t size)
 int mount_server_init(struct mount_server *server, struct tree *tree, bool shared)
 {
 	*server = (struct mount_server){.tree = tree, .shared = shared};
-	return -pthread_key_create(&server->buffers, free);
+	mount_place_init(&server->place);
+	return -pthread_key_create(&server->threads, thread_free);
 }
 
 void mount_server_finish(struct mount_server *server)
 {
-	free(pthread_getspecific(server->buffers));
-	pthread_key_delete(server->buffers);
+	thread_free(pthread_getspecific(server->threads));
+	pthread_key_delete(server->threads);
 }
 
 /*

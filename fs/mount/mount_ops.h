@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "mount/mount_place.h"
 #include "tree/tree.h"
 
 /*
@@ -19,7 +20,8 @@
 
 struct mount_server {
 	struct tree *tree; /* borrowed */
-	pthread_key_t buffers; /* each thread's own, kept from one request to the next */
+	pthread_key_t threads; /* what each thread keeps from one request to the next */
+	struct mount_place place;
 	bool shared; /* others than the mount's owner get in: the kernel checks modes and ACLs */
 };
 
@@ -28,7 +30,7 @@ extern const struct fuse_lowlevel_ops mount_ops;
 
 int mount_server_init(struct mount_server *server, struct tree *tree, bool shared);
 
-/* The calling thread's buffer goes too; other threads must have ended. */
+/* What the calling thread keeps goes too; other threads must have ended. */
 void mount_server_finish(struct mount_server *server);
 
 /* The text of MOUNT_SERVER_XATTR for this process. */
