@@ -10,6 +10,7 @@
 
 const struct command *const commands[] = {
 	&cmd_mount,
+	&cmd_info,
 	&cmd_umount,
 	&cmd_help,
 	NULL,

@@ -127,9 +127,11 @@ int options_next(const struct command *command, int argc, char **argv, const cha
 			return OPTIONS_HELP;
 		case 'v':
 			change_verbosity(1);
+			common->verbosity++;
 			break;
 		case 'q':
 			change_verbosity(-1);
+			common->verbosity--;
 			break;
 		case OPTION_JSON:
 			common->json = true;

@@ -32,8 +32,13 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
+extern const struct command cmd_cat;
+extern const struct command cmd_cp;
 extern const struct command cmd_help;
+extern const struct command cmd_info;
+extern const struct command cmd_ls;
 extern const struct command cmd_mount;
+extern const struct command cmd_stat;
 extern const struct command cmd_umount;
 
 /* What mount(8) runs as mount.bramble. Returns an exit status. */
@@ -52,6 +57,7 @@ struct common_options {
 	int partition; /* -1: not given */
 	const char *state; /* NULL: not given */
 	bool json;
+	int verbosity; /* how often -v was given, less -q */
 };
 
 #define COMMON_OPTIONS_DEFAULT                                                                     \

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+/* bramble info: what an image consists of. */
+#include "tools.h"
+
+#include <stdio.h>
+
+#include "info.h"
+#include "view.h"
+
+static int run(int argc, char **argv)
+{
+	CLEANUP(stack_closep) struct stack *stack = NULL;
+	struct common_options common = COMMON_OPTIONS_DEFAULT;
+	struct stack_options options = STACK_OPTIONS_DEFAULT;
+	struct info_warnings warnings = {0};
+	const char *image;
+	int err;
+
+	switch (options_next(&cmd_info, argc, argv, "", NULL, &common)) {
+	case OPTIONS_END:
+		break;
+	case OPTIONS_HELP:
+		return STATUS_DONE;
+	default:
+		return STATUS_USAGE;
+	}
+	if (optind == argc)
+		return usage_error(&cmd_info, "an image is needed");
+	if (argc - optind > 1)
+		return usage_error(&cmd_info, "%s: one image at a time", argv[optind + 1]);
+	image = argv[optind];
+	options.partition = common.partition;
+	info_collect_begin(&warnings);
+	err = stack_inspect(image, &options, &stack);
+	info_collect_end();
+	if (err)
+		goto out;
+	if (common.json)
+		info_print_json(image, stack, &options, &warnings);
+	else
+		info_print_text(image, stack, &options, common.verbosity > 0);
+out:
+	info_warnings_finish(&warnings);
+	return err ? STATUS_FAILED : STATUS_DONE;
+}
+
+const struct command cmd_info = {
+	.name = "info",
+	.summary = "show partitions and file systems of an image",
+	.arguments = "[OPTION...] IMAGE",
+	.help = "Shows the partition table, and for each partition its file system, label, UUID "
+		"and "
+		"sizes,\nwhere it would be mounted, what boots, and what is damaged. With -v also "
+		"the "
+		"features of\nfile systems.\n",
+	.flags = COMMAND_IMAGE | COMMAND_JSON,
+	.run = run,
+};
