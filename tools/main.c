@@ -11,6 +11,9 @@
 const struct command *const commands[] = {
 	&cmd_mount,
 	&cmd_info,
+	&cmd_ls,
+	&cmd_stat,
+	&cmd_cat,
 	&cmd_umount,
 	&cmd_help,
 	NULL,
