@@ -14,6 +14,7 @@ const struct command *const commands[] = {
 	&cmd_ls,
 	&cmd_stat,
 	&cmd_cat,
+	&cmd_cp,
 	&cmd_umount,
 	&cmd_help,
 	NULL,
