@@ -10,7 +10,7 @@
 #include "fat/fat.h"
 
 #define NODES_MAX 300 /* per input, counted each time they are met */
-#define NAMES_MAX 64  /* per directory */
+#define NAMES_MAX 64 /* per directory */
 #define DEPTH_MAX 8
 #define READ_BYTES 65536u
 
