@@ -120,15 +120,16 @@ static int decode_clusters(struct fat_geometry *geo, uint64_t clusters)
 		geo->bits = clusters > CLUSTERS_MAX_12 ? 16 : 12;
 		limit = geo->bits == 16 ? CLUSTERS_MAX_16 : CLUSTERS_MAX_12;
 	}
-	if (table_entries(geo) < 2)
+	if (table_entries(geo) < FAT_FIRST_CLUSTER)
 		return contradiction("FAT of %llu bytes", (unsigned long long)geo->fat_bytes);
-	clusters = min_u64(clusters, table_entries(geo) - 2);
+	clusters = min_u64(clusters, table_entries(geo) - FAT_FIRST_CLUSTER);
 	if (clusters > limit)
 		return contradiction("%llu clusters, FAT%u has at most %llu",
 				     (unsigned long long)clusters, geo->bits,
 				     (unsigned long long)limit);
-	geo->cluster_end = (uint32_t)clusters + 2;
-	geo->fat_bytes = min_u64(geo->fat_bytes, div_round_up((clusters + 2) * geo->bits, 8));
+	geo->cluster_end = (uint32_t)clusters + FAT_FIRST_CLUSTER;
+	geo->fat_bytes =
+		min_u64(geo->fat_bytes, div_round_up((uint64_t)geo->cluster_end * geo->bits, 8));
 	return 0;
 }
 

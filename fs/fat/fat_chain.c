@@ -133,7 +133,7 @@ int fat_chain_seek(struct fat_volume *v, struct fat_cursor *cursor, uint32_t ind
 		cursor->index = 0;
 	}
 	/* A chain with more links than there are clusters runs in a circle. */
-	if (index >= v->geo.cluster_end - 2)
+	if (index >= v->geo.cluster_end - FAT_FIRST_CLUSTER)
 		return fat_damaged(v, cursor->start, "the chain from cluster %u on has no place %u",
 				   cursor->start, index);
 	if (index - cursor->index >= TRAIL_STEP)

@@ -15,7 +15,7 @@
 /* The pieces of a long name that were met so far. */
 struct pieces {
 	unsigned int count;
-	unsigned int missing; /* the sequence number that comes next, plus nothing at 0 */
+	unsigned int missing; /* that are still to come */
 	uint8_t checksum;
 	uint16_t units[FAT_PIECES_MAX * FAT_PIECE_UNITS];
 };
@@ -116,11 +116,11 @@ static int next_slot(struct fat_dir *dir, uint64_t *out_position, struct fat_dis
 	uint32_t in;
 
 	if (dir->slot >= dir->slots)
-		return dir->damage;
+		return dir->damage < 0 ? dir->damage : 0;
 	if (dir->slot < dir->buffer_slot || dir->slot - dir->buffer_slot >= dir->buffer_slots) {
 		int err = fill_buffer(dir);
 
-		if (err)
+		if (err < 0)
 			return err;
 	}
 	in = (dir->slot - dir->buffer_slot) * FAT_ENTRY_BYTES;

@@ -143,7 +143,7 @@ static size_t index_bytes(const struct fat_index *index)
 	return sizeof(*index) + index->room * sizeof(*index->marks);
 }
 
-/* The slot of the cached index of @start, or NULL. The lock is held. */
+/* The index of the directory that starts at @start, or NULL. The lock is held. */
 static struct fat_index *find_cached(struct fat_index_cache *cache, uint32_t start)
 {
 	for (size_t i = 0; i < FAT_INDEX_SLOTS; i++) {

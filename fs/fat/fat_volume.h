@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "fat/fat.h"
+#include "fat/fat_disk.h"
 #include "image/image.h"
 #include "tree/tree.h"
 
@@ -102,12 +103,12 @@ int fat_read_at(struct fat_volume *v, void *buf, size_t len, uint64_t position);
 
 static inline uint64_t fat_cluster_position(const struct fat_geometry *geo, uint32_t cluster)
 {
-	return geo->data_start + ((uint64_t)(cluster - 2) << geo->cluster_shift);
+	return geo->data_start + ((uint64_t)(cluster - FAT_FIRST_CLUSTER) << geo->cluster_shift);
 }
 
 static inline bool fat_cluster_valid(const struct fat_geometry *geo, uint32_t cluster)
 {
-	return cluster >= 2 && cluster < geo->cluster_end;
+	return cluster >= FAT_FIRST_CLUSTER && cluster < geo->cluster_end;
 }
 
 #endif

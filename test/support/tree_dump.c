@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tree_dump fat|ext4 IMAGE [PATH]: a volume as text, for comparison with what other programs see.
- * Without PATH one line for every path, in the order of the names' bytes; with PATH that file's
- * bytes. Fields, separated by spaces:
+ * A volume as text, for comparison with what other programs see.
+ *
+ *     tree_dump fat|ext4 IMAGE          one line for every path, in the order of the names' bytes
+ *     tree_dump fat|ext4 IMAGE PATH     that file's bytes
+ *     tree_dump host PATH...            "/PATH type size mtime content" of files outside any image
+ *
+ * Fields of a line, separated by spaces:
  *
  *     path type mode nlink uid gid size blocks mtime atime ctime btime rdev id content
  *
@@ -11,12 +15,14 @@
  * backslash, are written as \ooo. Exits 1 where anything could not be read ("error" in its line).
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 #include "base/crc.h"
 #include "fat/fat.h"
@@ -213,6 +219,35 @@ static void dump(struct tree *tree, uint64_t id, const char *path, int depth)
 	}
 }
 
+static int dump_host(char **paths)
+{
+	for (; *paths; paths++) {
+		CLEANUP(closep) int fd = -1;
+		char buffer[65536];
+		uint32_t crc = ~0u;
+		struct stat st;
+		ssize_t n;
+
+		fd = open(*paths, O_RDONLY | O_CLOEXEC);
+		if (fd < 0 || fstat(fd, &st) < 0)
+			die(*paths, -errno);
+		putchar('/');
+		print_escaped(*paths, strlen(*paths));
+		printf(" %c %llu", type_letter(st.st_mode), (unsigned long long)st.st_size);
+		print_time(st.st_mtim);
+		if (S_ISDIR(st.st_mode)) {
+			puts(" -");
+			continue;
+		}
+		while ((n = read(fd, buffer, sizeof(buffer))) > 0)
+			crc = crc32c(crc, buffer, (size_t)n);
+		if (n < 0)
+			die(*paths, -errno);
+		printf(" %08x\n", ~crc);
+	}
+	return 0;
+}
+
 static int open_volume(const char *kind, struct image *img, struct tree **out)
 {
 	const struct fat_options fat = {0};
@@ -237,8 +272,10 @@ int main(int argc, char **argv)
 	uint64_t id;
 	ssize_t err;
 
+	if (argc >= 3 && strcmp(argv[1], "host") == 0)
+		return dump_host(argv + 2);
 	if (argc != 3 && argc != 4) {
-		fputs("usage: tree_dump fat|ext4 IMAGE [PATH]\n", stderr);
+		fputs("usage: tree_dump fat|ext4 IMAGE [PATH], tree_dump host PATH...\n", stderr);
 		return 2;
 	}
 	err = image_open(argv[2], &img);

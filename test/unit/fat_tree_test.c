@@ -3,6 +3,7 @@
 #include "support/unit.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -600,6 +601,64 @@ static void a_long_scattered_file_is_read_from_anywhere(void **state)
 	shut(&o);
 }
 
+struct reader {
+	pthread_t thread;
+	struct open_volume *o;
+	uint32_t seed;
+	uint32_t wrong;
+};
+
+static void *read_about(void *arg)
+{
+	struct reader *reader = arg;
+
+	for (uint32_t i = 0; i < 3000; i++) {
+		uint32_t at = (i * 31 + reader->seed * 997) % 4000;
+		uint8_t buffer[4] = {0};
+		char name[16];
+		uint64_t id;
+
+		snprintf(name, sizeof(name), "f%05u.txt", at % 512);
+		if (tree_lookup(reader->o->tree, TREE_ROOT, name, 10, &id) ||
+		    tree_read(reader->o->tree, id, buffer, 4, (uint64_t)at * 512) != 4 ||
+		    le32_at(buffer) != at)
+			reader->wrong++;
+	}
+	return NULL;
+}
+
+static void readers_do_not_disturb_each_other(void **state)
+{
+	struct reader readers[4];
+	struct open_volume o;
+
+	(void)state;
+	/* 512 names of one file, which lies backwards behind the root's 32 clusters */
+	maker_start(&o.m, 32, 1, 4032);
+	maker_chain(&o.m, 2, 33);
+	for (uint32_t i = 0; i < 4000; i++) {
+		maker_link(&o.m, 4033 - i, i == 3999 ? 0x0fffffff : 4032 - i);
+		maker_put32(&o.m, maker_cluster(&o.m, 4033 - i), i);
+	}
+	for (uint32_t i = 0; i < 512; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "F%05u  TXT", i);
+		maker_short(&o.m, o.m.root_start + i * 32, name, 0, 4033, 4000 * 512);
+	}
+	open_made(&o);
+	for (uint32_t i = 0; i < ARRAY_SIZE(readers); i++) {
+		readers[i] = (struct reader){.o = &o, .seed = i};
+		assert_int_equal(pthread_create(&readers[i].thread, NULL, read_about, &readers[i]),
+				 0);
+	}
+	for (uint32_t i = 0; i < ARRAY_SIZE(readers); i++) {
+		pthread_join(readers[i].thread, NULL);
+		assert_int_equal(readers[i].wrong, 0);
+	}
+	shut(&o);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, quiet, loud)
 
 int main(void)
@@ -624,6 +683,7 @@ int main(void)
 		TEST(an_unclean_volume_is_noted),
 		TEST(large_directories_are_found_by_index),
 		TEST(a_long_scattered_file_is_read_from_anywhere),
+		TEST(readers_do_not_disturb_each_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
