@@ -223,6 +223,22 @@ static void take_long_name(const struct pieces *pieces, struct fat_entry *entry)
 	entry->long_units = (uint16_t)units;
 }
 
+/*
+ * A directory inside itself, or the root inside another, would make walks endless. Larger circles
+ * are left to the walker, who meets the same ids again.
+ */
+static bool holds_itself(const struct fat_dir *dir, const struct fat_node *node)
+{
+	const struct fat_geometry *geo = &dir->v->geo;
+
+	if (!node->dir || !fat_cluster_valid(geo, node->start) ||
+	    (node->start != dir->cursor.start && node->start != geo->root_cluster))
+		return false;
+	fat_damaged(dir->v, node->id, "entry %llu names a directory above itself and is hidden",
+		    (unsigned long long)node->id);
+	return true;
+}
+
 int fat_dir_next(struct fat_dir *dir, struct fat_entry *out)
 {
 	struct pieces pieces;
@@ -238,6 +254,10 @@ int fat_dir_next(struct fat_dir *dir, struct fat_entry *out)
 			take_piece(&pieces, &disk);
 		} else if (is_node(&disk)) {
 			decode_node(dir->v, &disk, position, &out->node);
+			if (holds_itself(dir, &out->node)) {
+				pieces.count = 0;
+				continue;
+			}
 			memcpy(out->short_name, disk.name, sizeof(out->short_name));
 			out->case_flags = disk.case_flags;
 			out->next_slot = dir->slot;

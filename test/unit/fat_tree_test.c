@@ -471,6 +471,27 @@ static void a_directory_in_a_circle_is_listed_once(void **state)
 	shut(&o);
 }
 
+static void a_directory_inside_itself_is_hidden(void **state)
+{
+	struct open_volume o;
+	struct listing listing;
+	uint32_t at;
+
+	(void)state;
+	maker_start(&o.m, 32, 1, 20);
+	maker_chain(&o.m, 4, 4);
+	maker_short(&o.m, o.m.root_start, "A          ", 0x10, 4, 0);
+	maker_dots(&o.m, 4, 0);
+	at = maker_short(&o.m, maker_cluster(&o.m, 4) + 64, "SELF       ", 0x10, 4, 0);
+	at = maker_short(&o.m, at, "ROOT       ", 0x10, 2, 0);
+	maker_short(&o.m, at, "FILE       ", 0, 0, 0);
+	open_made(&o);
+	assert_int_equal(list(&o, find(&o, "A"), &listing), 0);
+	assert_string_equal(listing.text, "FILE|");
+	assert_int_equal(logged, 2);
+	shut(&o);
+}
+
 static void a_truncated_volume_is_read_as_far_as_it_goes(void **state)
 {
 	const struct fat_options options = {0};
@@ -678,6 +699,7 @@ int main(void)
 		TEST(a_file_in_a_circle_ends_with_its_size),
 		TEST(cross_linked_files_are_both_readable),
 		TEST(a_directory_in_a_circle_is_listed_once),
+		TEST(a_directory_inside_itself_is_hidden),
 		TEST(a_truncated_volume_is_read_as_far_as_it_goes),
 		TEST(the_fat_that_is_current_is_used),
 		TEST(an_unclean_volume_is_noted),
