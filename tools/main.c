@@ -9,12 +9,12 @@
 #include "base/log.h"
 
 const struct command *const commands[] = {
-	&cmd_mount,
 	&cmd_info,
 	&cmd_ls,
 	&cmd_stat,
 	&cmd_cat,
 	&cmd_cp,
+	&cmd_mount,
 	&cmd_umount,
 	&cmd_help,
 	NULL,
