@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+# Sourced by tools/quickstart and test/run: the Debian packages that the work needs, by name.
+
+# shellcheck disable=SC2034 # used by those that source this file
+packages_build=(gcc libc6-dev cmake ninja-build pkg-config libfuse3-dev libutf8proc-dev
+	libsodium-dev)
+packages_run=(fuse3)
+packages_demo=(e2fsprogs dosfstools mtools fdisk)
+packages_test=(clang llvm clang-format shellcheck libcmocka-dev libext2fs-dev libcap2-bin acl attr
+	e2fsprogs fuse2fs dosfstools mtools fdisk gdisk mount util-linux procps file jq python3
+	gzip bzip2 xz-utils zstd zip zsh bash-completion man-db mandoc dpkg-dev)
+
+# packages_missing NAME...: those that are not installed, one a line
+packages_missing() {
+	local name
+	for name; do
+		[ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] ||
+			echo "$name"
+	done
+}
+
+# packages_install NAME...: installs what is missing; needs root only if something is
+packages_install() {
+	local missing
+	command -v dpkg-query >/dev/null || {
+		echo "not a Debian: hopefully there is something like: $*" >&2
+		return 0
+	}
+	mapfile -t missing < <(packages_missing "$@")
+	[ ${#missing[@]} -gt 0 ] || return 0
+	if [ "$(id -u)" != 0 ]; then
+		echo "missing packages; install them by: sudo apt-get install ${missing[*]}" >&2
+		return 1
+	fi
+	echo "== installing ${missing[*]}"
+	export DEBIAN_FRONTEND=noninteractive
+	apt-get -q -o Acquire::Retries=3 update </dev/null &&
+		apt-get -q -y -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 install \
+			--no-install-recommends "${missing[@]}" </dev/null
+}
