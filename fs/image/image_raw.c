@@ -87,7 +87,7 @@ int image_open(const char *path, struct image **out)
 	CLEANUP(closep) int fd = -1;
 	struct raw *raw;
 	uint64_t size;
-	uint32_t sector_size;
+	uint32_t sector_size = 0;
 	int err;
 
 	/* Without O_NONBLOCK the open of a fifo would wait for a writer. */
