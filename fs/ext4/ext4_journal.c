@@ -165,7 +165,7 @@ static bool data_is_right(const struct replay *r, const struct tag *tag, const u
 static int take_tag(struct replay *r, const struct tag *tag)
 {
 	struct logged *logged;
-	uint32_t number;
+	uint32_t number = 0;
 	bool bad = false;
 	int err;
 
@@ -302,7 +302,7 @@ static int take_block(struct replay *r)
 {
 	struct jbd2_disk_header header;
 	const uint8_t *block;
-	uint32_t number;
+	uint32_t number = 0;
 	int err;
 
 	/* An area that is full of complete transactions ends where it began. */

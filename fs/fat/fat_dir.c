@@ -243,7 +243,7 @@ int fat_dir_next(struct fat_dir *dir, struct fat_entry *out)
 {
 	struct pieces pieces;
 	struct fat_disk_entry disk;
-	uint64_t position;
+	uint64_t position = 0;
 	int got;
 
 	pieces.count = 0;
@@ -283,7 +283,7 @@ uint32_t fat_dir_count_dirs(struct fat_dir *dir)
 
 int fat_dir_label(struct fat_dir *root, uint8_t out[11])
 {
-	struct fat_disk_entry disk;
+	struct fat_disk_entry disk = {0};
 	uint64_t position;
 	int got;
 
