@@ -14,8 +14,12 @@
 #include "base/checked.h"
 #include "base/utf.h"
 #include "ext4/ext4_dirblock.h"
+#include "ext4/ext4_fastcommit.h"
 #include "ext4/ext4_htree.h"
 #include "ext4/ext4_nokey.h"
+
+/* Cookies from here on are of names that fast commits added; no directory has as many bytes. */
+#define FAST_COOKIE (UINT64_C(1) << 62)
 
 #define INLINE_PARENT_BYTES 4u /* an inline directory begins with its parent's number */
 
@@ -213,12 +217,19 @@ int ext4_dir_lookup(struct ext4 *fs, const struct ext4_inode *dir, const char *n
 		    uint32_t *out_inode)
 {
 	struct wanted wanted = {.name = name, .len = len};
+	uint32_t number;
 	int err;
 
 	if (!S_ISDIR(dir->mode))
 		return -ENOTDIR;
 	if (len > EXT4_NAME_MAX)
 		return -ENAMETOOLONG;
+	if (ext4_fc_lookup(fs->fast, dir->number, name, len, &number)) {
+		if (number == 0)
+			return -ENOENT;
+		*out_inode = number;
+		return 0;
+	}
 	if (dir->flags & EXT4_FL_CASEFOLD) {
 		err = utf8_casefold(name, len, &wanted.folded);
 		if (err == -ENOMEM)
@@ -243,6 +254,8 @@ int ext4_dir_parent(struct ext4 *fs, const struct ext4_inode *dir, uint32_t *out
 		return err;
 	if (!S_ISDIR(dir->mode))
 		return -ENOTDIR;
+	if (ext4_fc_new_dir(fs->fast, dir->number, out_inode))
+		return 0;
 	if (dir->flags & EXT4_FL_INLINE_DATA) {
 		*out_inode = le32_at(dir->block);
 		return 0;
@@ -273,7 +286,12 @@ static void give(struct listing *listing, const struct ext4_dirent *disk, uint64
 		.next = next,
 		.type = disk->type,
 	};
+	uint32_t number;
 
+	/* what fast commits added is listed behind all others */
+	if (ext4_fc_lookup(listing->fs->fast, listing->dir->number, disk->name, disk->name_len,
+			   &number))
+		return;
 	if (listing->dir->flags & EXT4_FL_ENCRYPT) {
 		entry.name = hidden;
 		entry.name_len =
@@ -347,6 +365,46 @@ static int list_blocks(struct listing *listing)
 	return 0;
 }
 
+static void list_fast(struct listing *listing)
+{
+	uint32_t position = 0;
+	struct ext4_fc_entry added;
+
+	if (listing->cookie >= FAST_COOKIE)
+		position = (uint32_t)min_u64(listing->cookie - FAST_COOKIE, UINT32_MAX);
+	while (!listing->stopped &&
+	       ext4_fc_next_entry(listing->fs->fast, listing->dir->number, position, &added)) {
+		struct tree_entry entry = {
+			.name = added.name,
+			.name_len = added.name_len,
+			.id = ext4_id(added.inode),
+			.next = FAST_COOKIE + added.cookie,
+			.type = added.type,
+		};
+
+		position = added.cookie;
+		if (memchr(added.name, '/', added.name_len) ||
+		    memchr(added.name, '\0', added.name_len))
+			log_warn("ext4: corrupt volume: directory %u: a name that cannot be one: "
+				 "left out",
+				 listing->dir->number);
+		else
+			listing->stopped = listing->take(listing->ctx, &entry);
+	}
+}
+
+static int list_disk(struct listing *listing)
+{
+	uint32_t parent;
+
+	if (listing->cookie >= FAST_COOKIE ||
+	    ext4_fc_new_dir(listing->fs->fast, listing->dir->number, &parent))
+		return 0;
+	if (listing->dir->flags & EXT4_FL_INLINE_DATA)
+		return list_inline(listing);
+	return list_blocks(listing);
+}
+
 int ext4_dir_list(struct ext4 *fs, const struct ext4_inode *dir, uint64_t cookie,
 		  tree_entry_fn take, void *ctx)
 {
@@ -359,9 +417,12 @@ int ext4_dir_list(struct ext4 *fs, const struct ext4_inode *dir, uint64_t cookie
 		.hash_version = fs->default_hash,
 	};
 
+	int err;
+
 	if (!S_ISDIR(dir->mode))
 		return -ENOTDIR;
-	if (dir->flags & EXT4_FL_INLINE_DATA)
-		return list_inline(&listing);
-	return list_blocks(&listing);
+	err = list_disk(&listing);
+	if (!err && !listing.stopped)
+		list_fast(&listing);
+	return err;
 }

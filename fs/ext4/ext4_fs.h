@@ -19,7 +19,7 @@
 /* Descriptors of this many groups are remembered; those behind are read each time. */
 #define EXT4_GROUP_CACHE 16384u
 
-struct ext4_fastcommit;
+struct ext4_fc;
 
 /* Set while opening, constant afterwards but for the caches, which are atomic. */
 struct ext4 {
@@ -27,7 +27,7 @@ struct ext4 {
 	struct image
 		*img; /* borrowed: the volume, or @replayed, which shows it through its journal */
 	struct image *replayed; /* owned; NULL: the journal was clean */
-	struct ext4_fastcommit *fast; /* what fast commits changed; or NULL */
+	struct ext4_fc *fast; /* owned: what fast commits changed; or NULL */
 
 	uint32_t block_size; /* bytes */
 	uint32_t cluster_bits; /* log2 of blocks per cluster */
@@ -131,6 +131,9 @@ int ext4_statfs(struct ext4 *fs, struct tree_statfs *out);
  * to be freed by the caller. -EUCLEAN also where the inode is not in use.
  */
 int ext4_inode_read(struct ext4 *fs, uint32_t number, struct ext4_inode *out, uint8_t **out_raw);
+
+/* The inode_size bytes of an inode in the inode table; checked only if it is in use. */
+int ext4_inode_read_table(struct ext4 *fs, uint32_t number, uint8_t *raw);
 void ext4_inode_attr(const struct ext4 *fs, const struct ext4_inode *inode, struct tree_attr *out);
 
 /* ext4_map.c: where the blocks of a file lie. */

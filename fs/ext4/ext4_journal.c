@@ -467,6 +467,31 @@ static int finish_map(struct replay *r, struct ext4_journal_replay *out)
 	return ext4_journal_view(r->log.where->img, r->log.block_size, entries, count, &out->view);
 }
 
+/* Fast commits belong to the first transaction that is not in the log. */
+static int scan_fast_commits(struct replay *r, struct ext4_fc_log *out)
+{
+	struct ext4_fc_scan scan = {
+		.tid = r->sequence,
+		.inode_size = r->log.where->inode_size,
+	};
+	int err = 0;
+
+	/* The area's first block is not in use: fs/jbd2/journal.c, j_fc_first. */
+	for (uint32_t number = r->log.last + 1; !err && number < r->log.maxlen; number++) {
+		const uint8_t *block;
+
+		err = ext4_log_block(&r->log, number, &block);
+		if (!err)
+			err = ext4_fc_scan_block(&scan, block, r->log.block_size);
+	}
+	if (err < 0) {
+		free(scan.log.bytes);
+		return err;
+	}
+	ext4_fc_scan_end(&scan, out);
+	return 0;
+}
+
 static int replay(struct replay *r, struct ext4_journal_replay *out)
 {
 	int err;
@@ -478,6 +503,11 @@ static int replay(struct replay *r, struct ext4_journal_replay *out)
 	if (err)
 		return err;
 	out->transactions = r->transactions;
+	if (r->log.fast_commits) {
+		err = scan_fast_commits(r, &out->fast_commits);
+		if (err)
+			return err;
+	}
 	if (r->logged_complete == 0)
 		return 0;
 	qsort(r->logged, r->logged_complete, sizeof(*r->logged), compare_logged);
@@ -519,5 +549,7 @@ int ext4_journal_open(const struct ext4_journal_where *where, struct ext4_journa
 void ext4_journal_replay_finish(struct ext4_journal_replay *done)
 {
 	image_close(done->view);
+	free(done->fast_commits.bytes);
 	done->view = NULL;
+	done->fast_commits = (struct ext4_fc_log){0};
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ext4/ext4_fastcommit.h"
 #include "image/image.h"
 
 /* Where a volume keeps its journal. */
@@ -18,6 +19,7 @@ struct ext4_journal_where {
 	uint32_t block_size; /* bytes, a power of two from 1024 to 65536 */
 	uint64_t fs_blocks; /* of the volume */
 	uint64_t journal_blocks; /* of the journal's file */
+	uint32_t inode_size; /* bytes, of the volume */
 	bool nocheck; /* a wrong checksum is a warning, not an error */
 
 	/*
@@ -34,6 +36,7 @@ struct ext4_journal_replay {
 	uint32_t error; /* positive errno that the kernel left in the journal, or 0 */
 	uint32_t transactions; /* complete ones that were found */
 	uint64_t blocks; /* that @view reads from the journal */
+	struct ext4_fc_log fast_commits; /* for ext4_fc_open; bytes is NULL where there are none */
 };
 
 /*

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "ext4/ext4_fastcommit.h"
 #include "ext4/ext4_journal.h"
 #include "ext4/ext4_tree.h"
 
@@ -33,6 +34,43 @@ static int map_journal(void *ctx, uint64_t logical, uint64_t *out_physical, uint
 	return 0;
 }
 
+static int make_group_cache(struct ext4 *fs)
+{
+	free(fs->group_tables);
+	fs->group_cache_count = (uint32_t)min_u64(fs->groups_count, EXT4_GROUP_CACHE);
+	fs->group_tables = calloc(fs->group_cache_count, sizeof(*fs->group_tables));
+	return fs->group_tables ? 0 : -ENOMEM;
+}
+
+static int read_inode(void *ctx, uint32_t number, uint8_t *raw)
+{
+	return ext4_inode_read_table(ctx, number, raw);
+}
+
+static int lookup(void *ctx, uint32_t dir, const char *name, size_t len, uint32_t *out_inode)
+{
+	struct ext4_inode inode;
+	int err = ext4_inode_read(ctx, dir, &inode, NULL);
+
+	return err ? err : ext4_dir_lookup(ctx, &inode, name, len, out_inode);
+}
+
+/* The differences are made from the volume without them: fs->fast is set at the end. */
+static int apply_fast_commits(struct ext4 *fs, struct ext4_fc_log *log)
+{
+	const struct ext4_fc_base base = {
+		.ctx = fs,
+		.inode_size = fs->inode_size,
+		.inodes = fs->inodes_count,
+		.first_inode = fs->first_inode,
+		.fs_blocks = fs->blocks_count,
+		.read_inode = read_inode,
+		.lookup = lookup,
+	};
+
+	return ext4_fc_open(log, &base, &fs->fast);
+}
+
 static int replay_journal(struct ext4 *fs)
 {
 	struct journal_file file = {.fs = fs};
@@ -40,6 +78,7 @@ static int replay_journal(struct ext4 *fs)
 		.img = fs->img,
 		.block_size = fs->block_size,
 		.fs_blocks = fs->blocks_count,
+		.inode_size = fs->inode_size,
 		.nocheck = fs->nocheck,
 		.map = map_journal,
 		.ctx = &file,
@@ -54,13 +93,21 @@ static int replay_journal(struct ext4 *fs)
 	err = ext4_journal_open(&where, &done);
 	if (err)
 		return err;
-	if (!done.view)
-		return 0;
-	log_info("ext4: journal replayed in memory: %u transactions, %llu blocks",
-		 done.transactions, (unsigned long long)done.blocks);
-	fs->replayed = done.view;
-	fs->img = done.view;
-	return ext4_super_load(fs);
+	if (done.dirty)
+		log_info("ext4: journal replayed in memory: %u transactions, %llu blocks",
+			 done.transactions, (unsigned long long)done.blocks);
+	if (done.view) {
+		fs->replayed = TAKE(done.view);
+		fs->img = fs->replayed;
+		err = ext4_super_load(fs);
+	}
+	/* the descriptors, too, may have changed */
+	if (!err)
+		err = make_group_cache(fs);
+	if (!err && done.fast_commits.bytes)
+		err = apply_fast_commits(fs, &done.fast_commits);
+	ext4_journal_replay_finish(&done);
+	return err;
 }
 
 static bool needs_replay(const struct ext4 *fs)
@@ -77,14 +124,6 @@ static void warn_if_cut(const struct ext4 *fs)
 			 (unsigned long long)bytes, (unsigned long long)fs->img->size);
 }
 
-static int make_group_cache(struct ext4 *fs)
-{
-	free(fs->group_tables);
-	fs->group_cache_count = (uint32_t)min_u64(fs->groups_count, EXT4_GROUP_CACHE);
-	fs->group_tables = calloc(fs->group_cache_count, sizeof(*fs->group_tables));
-	return fs->group_tables ? 0 : -ENOMEM;
-}
-
 static int open_volume(struct ext4 *fs, bool noload)
 {
 	int err = ext4_super_load(fs);
@@ -95,15 +134,14 @@ static int open_volume(struct ext4 *fs, bool noload)
 	err = make_group_cache(fs);
 	if (err || noload || !needs_replay(fs))
 		return err;
-	err = replay_journal(fs);
-	/* the descriptors, too, may have changed */
-	return err ? err : make_group_cache(fs);
+	return replay_journal(fs);
 }
 
 void ext4_close(struct ext4 *fs)
 {
 	if (!fs)
 		return;
+	ext4_fc_close(fs->fast);
 	image_close(fs->replayed);
 	free(fs->group_tables);
 	free(fs);
