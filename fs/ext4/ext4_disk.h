@@ -142,15 +142,19 @@ struct ext4_disk_group {
 	le16 free_inodes_lo; /* 0x0e */
 	le16 used_dirs_lo; /* 0x10 */
 	le16 flags; /* 0x12 */
-	uint8_t unused_14[0xa];
+	uint8_t unused_14[0x8];
+	le16 unused_inodes_lo; /* 0x1c at the end of the table; only with checksums */
 	le16 checksum; /* 0x1e */
 	le32 block_bitmap_hi; /* 0x20 from here on only when INCOMPAT_64BIT */
 	le32 inode_bitmap_hi; /* 0x24 */
 	le32 inode_table_hi; /* 0x28 */
 	le16 free_blocks_hi; /* 0x2c */
 	le16 free_inodes_hi; /* 0x2e */
-	uint8_t unused_30[0x10];
+	le16 used_dirs_hi; /* 0x30 */
+	le16 unused_inodes_hi; /* 0x32 */
+	uint8_t unused_34[0xc];
 };
+#define EXT4_GROUP_INODE_UNINIT 0x0001u /* no inode of the group was ever used */
 static_assert(sizeof(struct ext4_disk_group) == 64, "ext4 group descriptor");
 static_assert(offsetof(struct ext4_disk_group, checksum) == 0x1e, "ext4 group descriptor");
 

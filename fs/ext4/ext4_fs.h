@@ -58,6 +58,7 @@ struct ext4 {
 	_Atomic uint64_t overhead_blocks; /* for statfs; 0: not counted yet */
 	_Atomic uint64_t free_clusters; /* likewise, plus 1 */
 	_Atomic uint64_t free_inodes; /* likewise, plus 1 */
+	_Atomic uint32_t xattr_census; /* what ext4_census.c knows */
 };
 
 struct ext4_inode {
@@ -122,6 +123,9 @@ __attribute__((format(printf, 2, 3))) int ext4_bad_checksum(const struct ext4 *f
 
 /* ext4_group.c */
 int ext4_group_inode_table(struct ext4 *fs, uint32_t group, uint64_t *out_block);
+
+/* How many inodes at the start of the group's table may be in use. */
+int ext4_group_inodes(struct ext4 *fs, uint32_t group, uint32_t *out_count);
 int ext4_statfs(struct ext4 *fs, struct tree_statfs *out);
 
 /* ext4_inode.c */
@@ -177,6 +181,9 @@ int ext4_dir_list(struct ext4 *fs, const struct ext4_inode *dir, uint64_t cookie
 /* ext4_xattr.c */
 ssize_t ext4_xattr_get(struct ext4 *fs, uint32_t number, const char *name, void *buf, size_t size);
 ssize_t ext4_xattr_list(struct ext4 *fs, uint32_t number, char *buf, size_t size);
+
+/* Looks for attributes of @name in all inodes; what was found is remembered. */
+bool ext4_xattr_lacks(struct ext4 *fs, const char *name);
 
 /* The value of the hidden attribute system.data in the inode's own space: -ENODATA if there is none. */
 int ext4_xattr_inline_data(const struct ext4 *fs, const struct ext4_inode *inode,

@@ -132,6 +132,24 @@ int ext4_group_inode_table(struct ext4 *fs, uint32_t group, uint64_t *out_block)
 	return 0;
 }
 
+int ext4_group_inodes(struct ext4 *fs, uint32_t group, uint32_t *out_count)
+{
+	struct ext4_disk_group desc;
+	uint64_t unused = 0;
+	int err = read_descriptor(fs, group, &desc);
+
+	if (err)
+		return err;
+	if (fs->ro_compat & (EXT4_RO_COMPAT_METADATA_CSUM | EXT4_RO_COMPAT_GDT_CSUM)) {
+		unused = wide(fs, le16_get(desc.unused_inodes_lo), le16_get(desc.unused_inodes_hi),
+			      16);
+		if (le16_get(desc.flags) & EXT4_GROUP_INODE_UNINIT)
+			unused = fs->inodes_per_group;
+	}
+	*out_count = fs->inodes_per_group - (uint32_t)min_u64(unused, fs->inodes_per_group);
+	return 0;
+}
+
 /* Blocks of descriptors at the start of @group, as the kernel's ext4_bg_num_gdb counts them. */
 static uint64_t descriptor_blocks(const struct ext4 *fs, uint32_t group)
 {

@@ -153,6 +153,11 @@ static ssize_t op_listxattr(struct tree *tree, uint64_t id, char *buf, size_t si
 	return err ? err : ext4_xattr_list(of(tree), number, buf, size);
 }
 
+static bool op_lacks_xattr(struct tree *tree, const char *name)
+{
+	return ext4_xattr_lacks(of(tree), name);
+}
+
 static int op_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
 {
 	(void)id;
@@ -175,6 +180,7 @@ static const struct tree_ops ext4_tree_ops = {
 	.readlink = op_readlink,
 	.getxattr = op_getxattr,
 	.listxattr = op_listxattr,
+	.lacks_xattr = op_lacks_xattr,
 	.statfs = op_statfs,
 	.close = op_close,
 };

@@ -18,6 +18,7 @@
 
 #define FOREVER_SECONDS 1e9
 #define BUFFER_MIN_BYTES 131072u
+#define ABSENT_XATTRS 256u /* questions in vain before it is looked whether there are any */
 
 /* Splicing was slower than copying in every measurement; it is never asked for. */
 #define WANTED_CAPABILITIES                                                                        \
@@ -343,6 +344,24 @@ static void reply_xattr(fuse_req_t req, const char *buf, size_t size, ssize_t n)
 		fuse_reply_buf(req, buf, (size_t)n);
 }
 
+/*
+ * ls -l asks each file for its ACL and its label until it hears that there are none here; each such
+ * question is a round trip. In a shared mount the kernel asks for ACLs itself, once, and takes an
+ * error for a refusal.
+ */
+static bool is_unsupported(struct mount_server *server, const char *name)
+{
+	bool is_acl = strncmp(name, "system.posix_acl_", 17) == 0;
+
+	if (strcmp(name, "security.selinux") != 0 && (!is_acl || server->shared))
+		return false;
+	/* only where many ask is it worth to look at all nodes */
+	if (atomic_fetch_add_explicit(&server->absent_xattrs, 1, memory_order_relaxed) <
+	    ABSENT_XATTRS)
+		return false;
+	return tree_lacks_xattr(server->tree, name);
+}
+
 static void on_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct tree *tree = begin(req, 0);
@@ -353,6 +372,8 @@ static void on_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t
 		n = mount_server_describe(buf, BUFFER_MIN_BYTES);
 	else if (buf)
 		n = tree_getxattr(tree, ino, name, buf, size);
+	if (n == -ENODATA && is_unsupported(server_of(req), name))
+		n = -EOPNOTSUPP;
 	reply_xattr(req, buf, size, n);
 }
 

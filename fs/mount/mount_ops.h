@@ -7,6 +7,7 @@
 
 #include <fuse_lowlevel.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "mount/mount_place.h"
@@ -22,6 +23,7 @@ struct mount_server {
 	struct tree *tree; /* borrowed */
 	pthread_key_t threads; /* what each thread keeps from one request to the next */
 	struct mount_place place;
+	_Atomic unsigned int absent_xattrs; /* questions for attributes that were not there */
 	bool shared; /* others than the mount's owner get in: the kernel checks modes and ACLs */
 };
 

@@ -113,6 +113,13 @@ ssize_t tree_listxattr(struct tree *tree, uint64_t id, char *buf, size_t size)
 	return tree->ops->listxattr ? tree->ops->listxattr(tree, id, buf, size) : 0;
 }
 
+bool tree_lacks_xattr(struct tree *tree, const char *name)
+{
+	if (!tree->ops->lacks_xattr)
+		return !tree->ops->getxattr;
+	return tree->ops->lacks_xattr(tree, name);
+}
+
 int tree_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
 {
 	return tree->ops->statfs(tree, id, out);

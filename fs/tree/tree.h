@@ -114,6 +114,12 @@ struct tree_ops {
 			    size_t size);
 	ssize_t (*listxattr)(struct tree *tree, uint64_t id, char *buf, size_t size);
 
+	/*
+	 * Whether surely no node has an attribute of this name. May look at every node once; false
+	 * also where that would take too long. NULL: true without getxattr, else false.
+	 */
+	bool (*lacks_xattr)(struct tree *tree, const char *name);
+
 	/* The volume that @id lies on. */
 	int (*statfs)(struct tree *tree, uint64_t id, struct tree_statfs *out);
 
@@ -141,6 +147,7 @@ int tree_seek(struct tree *tree, uint64_t id, uint64_t offset, int whence, uint6
 ssize_t tree_readlink(struct tree *tree, uint64_t id, char *buf, size_t size);
 ssize_t tree_getxattr(struct tree *tree, uint64_t id, const char *name, void *buf, size_t size);
 ssize_t tree_listxattr(struct tree *tree, uint64_t id, char *buf, size_t size);
+bool tree_lacks_xattr(struct tree *tree, const char *name);
 int tree_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out);
 
 /* Accepts NULL. */

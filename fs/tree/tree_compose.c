@@ -317,6 +317,17 @@ static ssize_t compose_listxattr(struct tree *tree, uint64_t id, char *buf, size
 	return part ? tree_listxattr(part->tree, part_id, buf, size) : -ESTALE;
 }
 
+static bool compose_lacks_xattr(struct tree *tree, const char *name)
+{
+	struct compose *compose = of(tree);
+
+	for (unsigned int i = 0; i < compose->parts_count; i++) {
+		if (!tree_lacks_xattr(compose->parts[i].tree, name))
+			return false;
+	}
+	return true;
+}
+
 static int compose_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
 {
 	struct compose *compose = of(tree);
@@ -350,6 +361,7 @@ static const struct tree_ops compose_ops = {
 	.readlink = compose_readlink,
 	.getxattr = compose_getxattr,
 	.listxattr = compose_listxattr,
+	.lacks_xattr = compose_lacks_xattr,
 	.statfs = compose_statfs,
 	.close = compose_close,
 };
