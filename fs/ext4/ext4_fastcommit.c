@@ -80,6 +80,11 @@ bool ext4_fc_patch_inode(const struct ext4_fc *fc, uint32_t number, uint8_t *raw
 		memcpy(raw + FC_INODE_MAP, inode->map, FC_INODE_MAP_SIZE);
 	if (inode->emptied && inode->flags & FC_FLAG_EXTENTS)
 		memcpy(raw + FC_INODE_MAP, empty_tree, sizeof(empty_tree));
+	/* The kernel does not count the block that it gives a directory during replay. */
+	if (inode->new_dir) {
+		memset(raw + FC_INODE_BLOCKS, 0, 4);
+		memset(raw + FC_INODE_BLOCKS_HIGH, 0, 2);
+	}
 	if (inode->links_changed) {
 		raw[FC_INODE_LINKS] = (uint8_t)inode->links;
 		raw[FC_INODE_LINKS + 1] = (uint8_t)(inode->links >> 8);

@@ -73,10 +73,12 @@ struct ext4_fc {
 /* Offsets in an inode as in the inode table (kernel Documentation/filesystems/ext4/inodes.rst). */
 #define FC_INODE_MODE 0x00
 #define FC_INODE_LINKS 0x1a
+#define FC_INODE_BLOCKS 0x1c
 #define FC_INODE_FLAGS 0x20
 #define FC_INODE_MAP 0x28
 #define FC_INODE_MAP_SIZE 60u
 #define FC_INODE_GENERATION 0x64
+#define FC_INODE_BLOCKS_HIGH 0x74
 
 #define FC_FLAG_EXTENTS 0x80000u
 #define FC_FLAG_INLINE_DATA 0x10000000u
