@@ -262,7 +262,7 @@ void ext4_inode_attr(const struct ext4 *fs, const struct ext4_inode *inode, stru
 		out->rdev = decode_device(inode);
 		out->size = 0;
 	}
-	/* as ext4_getattr: inline data occupy no block of their own, yet are not nothing */
-	if (inode->flags & EXT4_FL_INLINE_DATA)
+	/* as ext4_file_getattr: inline data occupy no block of their own, yet are not nothing */
+	if (S_ISREG(inode->mode) && (inode->flags & EXT4_FL_INLINE_DATA))
 		out->blocks += div_round_up(inode->size, 512);
 }
