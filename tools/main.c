@@ -3,8 +3,10 @@
 #include "tools.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -53,12 +55,26 @@ static int run_command(int argc, char **argv)
 	return command->run(argc - 1, argv + 1);
 }
 
+/* A closed standard stream would give its number to the image or to /dev/fuse. */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc ? basename(argv[0]) : "bramble";
-	int status = strcmp(name, "mount.bramble") == 0 ? mount_helper(argc, argv)
-							: run_command(argc, argv);
+	int status;
 
+	open_standard_streams();
+	status = strcmp(name, "mount.bramble") == 0 ? mount_helper(argc, argv)
+						    : run_command(argc, argv);
 	/* A full disk behind stdout must not look like success. */
 	if ((fflush(stdout) != 0 || ferror(stdout)) && status == STATUS_DONE) {
 		log_error("standard output: %s", strerror(errno));

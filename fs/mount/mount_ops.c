@@ -130,7 +130,7 @@ static void on_init(void *userdata, struct fuse_conn_info *conn)
 	const struct mount_server *server = userdata;
 
 	conn->want = WANTED_CAPABILITIES & conn->capable;
-	if (server->shared)
+	if (server->checked)
 		conn->want |= FUSE_CAP_POSIX_ACL & conn->capable;
 	conn->time_gran = 1;
 }
@@ -346,14 +346,14 @@ static void reply_xattr(fuse_req_t req, const char *buf, size_t size, ssize_t n)
 
 /*
  * ls -l asks each file for its ACL and its label until it hears that there are none here; each such
- * question is a round trip. In a shared mount the kernel asks for ACLs itself, once, and takes an
+ * question is a round trip. Where modes count the kernel asks for ACLs itself, once, and takes an
  * error for a refusal.
  */
 static bool is_unsupported(struct mount_server *server, const char *name)
 {
 	bool is_acl = strncmp(name, "system.posix_acl_", 17) == 0;
 
-	if (strcmp(name, "security.selinux") != 0 && (!is_acl || server->shared))
+	if (strcmp(name, "security.selinux") != 0 && (!is_acl || server->checked))
 		return false;
 	/* only where many ask is it worth to look at all nodes */
 	if (atomic_fetch_add_explicit(&server->absent_xattrs, 1, memory_order_relaxed) <
@@ -400,9 +400,9 @@ ssize_t mount_server_describe(char *text, size_t size)
 	return n < 0 || (size_t)n >= size ? -ERANGE : n;
 }
 
-int mount_server_init(struct mount_server *server, struct tree *tree, bool shared)
+int mount_server_init(struct mount_server *server, struct tree *tree, bool checked)
 {
-	*server = (struct mount_server){.tree = tree, .shared = shared};
+	*server = (struct mount_server){.tree = tree, .checked = checked};
 	mount_place_init(&server->place);
 	return -pthread_key_create(&server->threads, thread_free);
 }

@@ -24,13 +24,13 @@ struct mount_server {
 	pthread_key_t threads; /* what each thread keeps from one request to the next */
 	struct mount_place place;
 	_Atomic unsigned int absent_xattrs; /* questions for attributes that were not there */
-	bool shared; /* others than the mount's owner get in: the kernel checks modes and ACLs */
+	bool checked; /* modes count, so that the kernel has to know of ACLs too */
 };
 
 /* What all requests are answered by; the session's userdata is a struct mount_server. */
 extern const struct fuse_lowlevel_ops mount_ops;
 
-int mount_server_init(struct mount_server *server, struct tree *tree, bool shared);
+int mount_server_init(struct mount_server *server, struct tree *tree, bool checked);
 
 /* What the calling thread keeps goes too; other threads must have ended. */
 void mount_server_finish(struct mount_server *server);

@@ -108,16 +108,21 @@ static int add_option(struct fuse_args *args, const char *name, const char *valu
 	return err ? err : add_argument(args, escaped);
 }
 
+/* A private mount checks nothing; one that others may enter always does. */
+static bool is_checked(const struct mount_options *options)
+{
+	return options->default_permissions || options->allow_other;
+}
+
 static int build_arguments(const struct mount_options *options, struct fuse_args *args)
 {
-	bool checked = options->default_permissions || options->allow_other;
 	int err = add_argument(args, "bramble");
 
 	if (!err)
 		err = add_argument(args, "-oro");
 	if (!err && options->allow_other)
 		err = add_argument(args, "-oallow_other");
-	if (!err && checked)
+	if (!err && is_checked(options))
 		err = add_argument(args, "-odefault_permissions");
 	if (!err && options->debug)
 		err = add_argument(args, "-d");
@@ -237,7 +242,7 @@ static int mount_and_serve(struct tree *tree, const char *path, const struct mou
 {
 	struct fuse_session *session = NULL;
 	struct mount_server server;
-	int err = mount_server_init(&server, tree, options->allow_other);
+	int err = mount_server_init(&server, tree, is_checked(options));
 
 	if (err)
 		return err;

@@ -44,6 +44,11 @@ expect 1 bramble mount pi.img m
 said err "already mounted, from $work/pi.img"
 expect 0 bramble umount m
 
+# Started by something that has no standard streams
+bramble mount pi.img m <&- >&- 2>&- || fail "needs standard streams"
+shown
+expect 0 bramble umount m
+
 # What is in the image stays
 mkdir elsewhere
 (cd elsewhere && bramble mount -r ../pi.img ../m)
@@ -82,6 +87,26 @@ expect 0 bramble mount --help
 expect 2 bramble no-such-command
 said err "bramble help"
 findmnt m && fail "mounted all the same"
+
+# Where others may enter, access control lists count as on a local file system
+if [ "$(id -u)" = 0 ] && command -v setfacl >/dev/null && setfacl -m u:65534:r root/etc/fstab; then
+	chmod 755 "$work"
+	user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+	echo given >given
+	echo denied >denied
+	mv given denied root/
+	chmod 640 root/given
+	chmod 644 root/denied
+	setfacl -m u:65534:r root/given
+	setfacl -m u:65534:- root/denied
+	truncate -s 32M acl.img
+	mke2fs -q -t ext4 -d root acl.img
+	expect 0 bramble mount -o allow_other acl.img m
+	expect 0 "${user[@]}" cat m/given
+	expect 1 "${user[@]}" cat m/denied
+	[ "$(getfacl -cp m/given)" = "$(getfacl -cp root/given)" ] || fail "$(getfacl m/given)"
+	expect 0 bramble umount m
+fi
 
 # mount(8) and fstab: a /sbin of our own with the helper in it
 [ "$(id -u)" = 0 ] || exit 0
