@@ -32,7 +32,7 @@ int mount_info_resolve(const char *dir, char *out)
 		return realpath(dir, out) ? 0 : -errno;
 	if (realpath(dir, out))
 		return 0;
-	if (errno != ENOTCONN && errno != EACCES && errno != EIO)
+	if (errno != ENOTCONN && errno != ECONNABORTED && errno != EACCES && errno != EIO)
 		return -errno;
 	memcpy(parent, dir, len - name_len);
 	parent[len - name_len] = '\0';
