@@ -44,6 +44,12 @@ int image_open(const char *path, struct image **out);
  */
 int image_slice(struct image *parent, uint64_t start, uint64_t size, struct image **out);
 
+/*
+ * Shows @parent, which is borrowed, through a cache of 1 MiB for structures of up to 4 KiB; longer
+ * reads go past it. What was read once may be served again after the file has changed.
+ */
+int image_cache(struct image *parent, struct image **out);
+
 /* Shows @size bytes at @data, which are borrowed, as an image: for tests and fuzz targets. */
 int image_memory(const void *data, size_t size, struct image **out);
 
