@@ -159,17 +159,14 @@ int ext4_dirent_parse(const struct ext4 *fs, uint32_t inode, const uint8_t *byte
 	if (fs->block_size == 65536 && (entry.rec_len == REC_LEN_64K || entry.rec_len == 0))
 		entry.rec_len = 65536;
 	entry.name = (const char *)bytes + offset + sizeof(disk);
+	/* 8 bits with and without the feature, as the kernel reads it: the tail's type is no length */
 	name_len = disk.name_len;
 	entry.type = DT_UNKNOWN;
-	if (fs->incompat & EXT4_INCOMPAT_FILETYPE) {
-		if (disk.file_type < ARRAY_SIZE(types))
-			entry.type = types[disk.file_type];
-	} else {
-		name_len |= (uint32_t)disk.file_type << 8;
-	}
+	if ((fs->incompat & EXT4_INCOMPAT_FILETYPE) && disk.file_type < ARRAY_SIZE(types))
+		entry.type = types[disk.file_type];
 	entry.name_len = name_len;
 	if (entry.rec_len < sizeof(disk) || entry.rec_len % 4 || entry.rec_len > size - offset ||
-	    name_len > entry.rec_len - sizeof(disk) || name_len > EXT4_NAME_MAX)
+	    name_len > entry.rec_len - sizeof(disk))
 		return ext4_corrupt(
 			"directory %u: entry of %u bytes with a name of %u at offset %u", inode,
 			entry.rec_len, name_len, offset);

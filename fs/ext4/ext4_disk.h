@@ -240,7 +240,7 @@ struct ext4_disk_dirent {
 	le32 inode; /* 0x0 */
 	le16 rec_len; /* 0x4 */
 	uint8_t name_len; /* 0x6 */
-	uint8_t file_type; /* 0x7 high byte of name_len without INCOMPAT_FILETYPE */
+	uint8_t file_type; /* 0x7 only with INCOMPAT_FILETYPE */
 };
 static_assert(sizeof(struct ext4_disk_dirent) == 8, "ext4 directory entry");
 

@@ -26,6 +26,7 @@ struct ext4 {
 	struct tree base;
 	struct image
 		*img; /* borrowed: the volume, or @replayed, which shows it through its journal */
+	struct image *meta; /* owned: the same through a cache, for all but file data */
 	struct image *replayed; /* owned; NULL: the journal was clean */
 	struct ext4_fc *fast; /* owned: what fast commits changed; or NULL */
 
@@ -106,8 +107,12 @@ static inline bool ext4_has_csum(const struct ext4 *fs)
 /* Reads the superblock of @fs->img, checks it and fills in what it says. Errors as ext4_open. */
 int ext4_super_load(struct ext4 *fs);
 
-/* Reads inside the volume: -EUCLEAN beyond its last block, -EIO where the image ends before. */
+/*
+ * Reads metadata inside the volume: -EUCLEAN beyond its last block, -EIO where the image ends before.
+ * File data are read by ext4_read_data: they go past the cache.
+ */
 int ext4_read_bytes(const struct ext4 *fs, uint64_t block, uint32_t offset, void *buf, size_t len);
+int ext4_read_data(const struct ext4 *fs, uint64_t block, uint32_t offset, void *buf, size_t len);
 
 static inline int ext4_read_block(const struct ext4 *fs, uint64_t block, void *buf)
 {

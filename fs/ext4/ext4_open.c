@@ -34,12 +34,17 @@ static int map_journal(void *ctx, uint64_t logical, uint64_t *out_physical, uint
 	return 0;
 }
 
-static int make_group_cache(struct ext4 *fs)
+/* What was remembered of the volume is forgotten: it is read as @fs->img shows it. */
+static int make_caches(struct ext4 *fs)
 {
+	image_close(fs->meta);
+	fs->meta = NULL;
 	free(fs->group_tables);
 	fs->group_cache_count = (uint32_t)min_u64(fs->groups_count, EXT4_GROUP_CACHE);
 	fs->group_tables = calloc(fs->group_cache_count, sizeof(*fs->group_tables));
-	return fs->group_tables ? 0 : -ENOMEM;
+	if (!fs->group_tables)
+		return -ENOMEM;
+	return image_cache(fs->img, &fs->meta);
 }
 
 static int read_inode(void *ctx, uint32_t number, uint8_t *raw)
@@ -103,7 +108,7 @@ static int replay_journal(struct ext4 *fs)
 	}
 	/* the descriptors, too, may have changed */
 	if (!err)
-		err = make_group_cache(fs);
+		err = make_caches(fs);
 	if (!err && done.fast_commits.bytes)
 		err = apply_fast_commits(fs, &done.fast_commits);
 	ext4_journal_replay_finish(&done);
@@ -131,7 +136,7 @@ static int open_volume(struct ext4 *fs, bool noload)
 	if (err)
 		return err;
 	warn_if_cut(fs);
-	err = make_group_cache(fs);
+	err = make_caches(fs);
 	if (err || noload || !needs_replay(fs))
 		return err;
 	return replay_journal(fs);
@@ -142,6 +147,7 @@ void ext4_close(struct ext4 *fs)
 	if (!fs)
 		return;
 	ext4_fc_close(fs->fast);
+	image_close(fs->meta);
 	image_close(fs->replayed);
 	free(fs->group_tables);
 	free(fs);

@@ -43,23 +43,32 @@ int ext4_probe(struct image *img)
 	return 0;
 }
 
-int ext4_read_bytes(const struct ext4 *fs, uint64_t block, uint32_t offset, void *buf, size_t len)
+static int read_from(const struct ext4 *fs, struct image *img, uint64_t block, uint32_t offset,
+		     void *buf, size_t len)
 {
-	uint64_t start;
 	int err;
 
 	if (block >= fs->blocks_count)
 		return ext4_corrupt("block %llu of %llu", (unsigned long long)block,
 				    (unsigned long long)fs->blocks_count);
 	/* blocks_count * block_size was checked not to wrap */
-	start = block * fs->block_size + offset;
-	err = image_read_at(fs->img, buf, len, start);
+	err = image_read_at(img, buf, len, block * fs->block_size + offset);
 	if (err == -ERANGE) {
 		log_warn("ext4: block %llu lies beyond the end of the image",
 			 (unsigned long long)block);
 		return -EIO;
 	}
 	return err;
+}
+
+int ext4_read_bytes(const struct ext4 *fs, uint64_t block, uint32_t offset, void *buf, size_t len)
+{
+	return read_from(fs, fs->meta, block, offset, buf, len);
+}
+
+int ext4_read_data(const struct ext4 *fs, uint64_t block, uint32_t offset, void *buf, size_t len)
+{
+	return read_from(fs, fs->img, block, offset, buf, len);
 }
 
 int ext4_bad_checksum(const struct ext4 *fs, const char *what, ...)

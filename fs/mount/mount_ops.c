@@ -214,6 +214,17 @@ static void on_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 		fuse_reply_lseek(req, (off_t)at);
 }
 
+/*
+ * No open, no opendir: the kernel remembers this answer, keeps pages and listings, and asks no more.
+ * libfuse 3.14 does not give it by itself where the functions are missing.
+ */
+static void on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	(void)ino;
+	(void)fi;
+	fuse_reply_err(req, ENOSYS);
+}
+
 struct listing {
 	fuse_req_t req;
 	struct tree *tree;
@@ -414,16 +425,18 @@ void mount_server_finish(struct mount_server *server)
 }
 
 /*
- * No open, opendir: libfuse answers ENOSYS, which the kernel remembers. No access: the same; where
- * permissions count, the kernel checks them. No forget: there is nothing to forget.
+ * No access: libfuse answers ENOSYS, and where permissions count, the kernel checks them. No forget:
+ * there is nothing to forget.
  */
 const struct fuse_lowlevel_ops mount_ops = {
 	.init = on_init,
 	.lookup = on_lookup,
 	.getattr = on_getattr,
 	.readlink = on_readlink,
+	.open = on_open,
 	.read = on_read,
 	.lseek = on_lseek,
+	.opendir = on_open,
 	.readdir = on_readdir,
 	.readdirplus = on_readdirplus,
 	.statfs = on_statfs,
