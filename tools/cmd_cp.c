@@ -48,6 +48,12 @@ static void copy_path(struct copy *copy, const char *path, const char *name, boo
 		copy->failed = true;
 		return;
 	}
+	/* "NAME/" can only become a directory */
+	if (name && !S_ISDIR(attr.mode) && copy->dest[strlen(copy->dest) - 1] == '/') {
+		view_error(copy->dest, -ENOTDIR);
+		copy->failed = true;
+		return;
+	}
 	if (!name) {
 		own_name = last_part(path);
 		if (!own_name) {
@@ -87,11 +93,10 @@ static void copy_to_name(struct copy *copy, const char *path, const char *dest)
 }
 
 /*
- * Opens the directory to copy into. A destination that is no directory gives the one above it, its
- * path, and the name to be created there; else those stay NULL.
+ * Opens the directory to copy into. A destination that is no directory gives the one above it and the
+ * name to be created there; else that stays NULL.
  */
-static int open_dest(const char *dest, bool must_be_directory, int *out_fd, char **out_above,
-		     char **out_name)
+static int open_dest(const char *dest, bool must_be_directory, int *out_fd, char **out_name)
 {
 	CLEANUP(freep) char *name = NULL;
 	CLEANUP(freep) char *above = NULL;
@@ -116,7 +121,6 @@ static int open_dest(const char *dest, bool must_be_directory, int *out_fd, char
 	*out_fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (*out_fd < 0)
 		return view_error(above, -errno);
-	*out_above = TAKE(above);
 	*out_name = TAKE(name);
 	return 0;
 }
@@ -124,20 +128,25 @@ static int open_dest(const char *dest, bool must_be_directory, int *out_fd, char
 static int copy_all(struct tree *tree, char **paths, int count, const char *dest, bool recursive)
 {
 	CLEANUP(closep) int dest_fd = -1;
-	CLEANUP(freep) char *above = NULL;
 	CLEANUP(freep) char *name = NULL;
 	struct copy copy;
 	bool failed;
 
-	if (open_dest(dest, count > 1, &dest_fd, &above, &name) < 0)
+	if (!*dest) {
+		view_error("\"\"", -ENOENT);
 		return STATUS_FAILED;
-	if (copy_init(&copy, tree, above && recursive ? above : dest, dest_fd) < 0) {
+	}
+	if (open_dest(dest, count > 1, &dest_fd, &name) < 0)
+		return STATUS_FAILED;
+	if (copy_init(&copy, tree, dest, dest_fd) < 0) {
 		view_error(dest, -ENOMEM);
 		return STATUS_FAILED;
 	}
 	if (name && !recursive) {
 		copy_to_name(&copy, paths[0], dest);
 	} else {
+		/* what is copied is named by the destination already */
+		copy.dest_named = name != NULL;
 		for (int i = 0; i < count && !copy.stop; i++)
 			copy_path(&copy, paths[i], name, recursive);
 	}

@@ -55,8 +55,19 @@ static void fail_at(struct walk *walk, const char *name, int err)
 	copy_failed(walk->copy, text ? text : name, err);
 }
 
+/* What is behind the destination's name in messages. */
+static const char *shown_path(const struct copy *copy, const char *path)
+{
+	if (copy->dest_named) {
+		path += strcspn(path, "/");
+		path += *path == '/';
+	}
+	return path;
+}
+
 void copy_failed(struct copy *copy, const char *path, int err)
 {
+	path = shown_path(copy, path);
 	copy->failed = true;
 	if (err == -ENOSPC || err == -EDQUOT || err == -EROFS)
 		copy->stop = true;
@@ -175,6 +186,12 @@ static int copy_leaf(struct walk *walk, const struct tree_attr *attr, int dir_fd
 	}
 	err = S_ISREG(attr->mode) ? create_file(copy, attr, dir_fd, name)
 				  : create_special(copy, attr, dir_fd, name);
+	if (err == -EPERM && (S_ISCHR(attr->mode) || S_ISBLK(attr->mode))) {
+		copy_clear_progress(copy);
+		log_warn("%s/%s%s%s: a device, which only root may create: left out", copy->dest,
+			 path_len ? walk->path : "", path_len ? "/" : "", name);
+		return 0;
+	}
 	if (err)
 		return err;
 	copy->files++;

@@ -12,6 +12,7 @@
 struct copy {
 	struct tree *tree; /* borrowed */
 	const char *dest; /* borrowed: the destination as the user named it, for messages */
+	bool dest_named; /* dest is the name of what is copied, not the directory to copy into */
 	int dest_fd; /* borrowed: the directory that everything is copied below */
 	struct idmap
 		links; /* ids of files with more names -> the first copy, relative to dest_fd */

@@ -93,7 +93,8 @@ static int copy_xattrs(struct copy *copy, const struct target *t, uint64_t id)
 
 static int set_mode(const struct target *t, mode_t mode)
 {
-	int result = t->fd >= 0 ? fchmod(t->fd, mode) : fchmodat(t->dir_fd, t->name, mode, 0);
+	int result = t->fd >= 0 ? fchmod(t->fd, mode)
+				: fchmodat(t->dir_fd, t->name, mode, AT_SYMLINK_NOFOLLOW);
 
 	return result < 0 ? -errno : 0;
 }
