@@ -2,7 +2,7 @@
 # bramble cp copies what cp -a copies of the same image mounted by the kernel, and writes nowhere else.
 . "$(dirname "$0")/lib.sh"
 . "$BRAMBLE_SOURCE/test/integration/pi_image.sh"
-need debugfs
+need debugfs python3 getfattr
 export LC_ALL=C
 make_pi_image pi.img
 
@@ -79,26 +79,33 @@ expect 0 bramble cp pi.img /bin/holes /bin/only-hole d
 [ "$(du -k d/holes | cut -f1)" -lt 100 ] || fail "holes were filled"
 [ "$(du -k d/only-hole | cut -f1)" -lt 10 ] || fail "a hole was filled"
 
-### deeper than the stack of descriptors, and than PATH_MAX
-mkdir deep
-python3 - <<'END'
-import os
-os.chdir('deep')
+### deeper than the limit of descriptors, and than PATH_MAX
+cat >dig.py <<'END'
+import os, sys
+os.chdir(sys.argv[1])
 for i in range(1500):
-    os.mkdir('directory')
-    os.chdir('directory')
+    os.mkdir(sys.argv[2])
+    os.chdir(sys.argv[2])
 open('bottom', 'w').write('reached\n')
 END
+mkdir deep
 truncate -s 64M deep.img
-if mke2fs -q -F -d deep deep.img 2>/dev/null; then
-	mkdir deep.out
-	(ulimit -n 100 -s 256 && expect 0 bramble cp -r deep.img / deep.out)
-	[ "$(find deep.out -name bottom -execdir cat {} +)" = reached ] || fail "bottom not reached"
-	[ "$(find deep.out -type d | wc -l)" -ge 1501 ] || fail "directories are missing"
-	(ulimit -n 100 -s 256 && expect 0 bramble ls -R deep.img)
-	[ "$(grep -c ':$' "$work/out")" -ge 1501 ] || fail "ls -R does not reach the bottom"
+if [ "$(id -u)" = 0 ]; then
+	mke2fs -q -F deep.img
+	mount -o loop deep.img deep || skip "the kernel cannot mount deep.img"
+	python3 dig.py deep directory # 15 kB of path: mke2fs -d does not get that far
+	umount deep
+else
+	python3 dig.py deep d
+	mke2fs -q -F -d deep deep.img
+	rm -rf deep
 fi
-rm -rf deep
+mkdir deep.out
+(ulimit -n 100 -s 256 && expect 0 bramble cp -r deep.img / deep.out)
+[ "$(find deep.out -name bottom -execdir cat {} +)" = reached ] || fail "bottom not reached"
+[ "$(find deep.out -type d | wc -l)" -ge 1501 ] || fail "directories are missing"
+(ulimit -n 100 -s 256 && expect 0 bramble ls -R deep.img)
+[ "$(grep -c ':$' "$work/out")" -ge 1501 ] || fail "ls -R does not reach the bottom"
 
 ### a damaged image: directories in circles, linked twice, and names that lead out
 truncate -s 8M loop.img
@@ -151,8 +158,8 @@ facts theirs >theirs.txt
 facts ours >ours.txt
 diff theirs.txt ours.txt || fail "the copies differ"
 [ "$(wc -l <ours.txt)" -gt 600 ] || fail "nothing was compared"
-diff -r --no-dereference theirs ours 2>&1 | grep -v 'is a .* special file' | grep . &&
-	fail "diff -r"
+diff -r --no-dereference theirs ours | grep -vE 'is a (fifo|.* special file)$' &&
+	fail "diff -r finds differences"
 expect 0 bramble cp -r --partition 2 pi.img / ours # once more, over itself
 facts ours | diff theirs.txt - || fail "the second copy differs"
 echo "cp agrees"
