@@ -9,7 +9,7 @@ make_pi_image pi.img
 # facts DIR: everything that a copy must keep, one line per name
 facts() {
 	(
-		cd "$1"
+		cd "$1" || exit
 		find . -printf '%P|%y|%m|%U|%G|%n|%l|' \( -type d -printf '\n' -o -printf '%s|%T@\n' \) |
 			sort
 		find . -type d -printf '%P %T@\n' | sort
