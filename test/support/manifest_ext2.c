@@ -120,6 +120,7 @@ static void print_target(ext2_ino_t number, struct ext2_inode_large *inode)
 }
 
 struct xattrs {
+	struct ext2_xattr_handle *handle;
 	struct manifest_xattr list[1024];
 	size_t count;
 };
@@ -127,16 +128,30 @@ struct xattrs {
 static int take_xattr(char *name, char *value, size_t len, void *ctx)
 {
 	struct xattrs *all = ctx;
+	void *shown = NULL;
+	size_t shown_len;
 
 	/* the rest of an inline file, and what belongs to encryption: not shown by the kernel */
-	if (strcmp(name, "system.data") == 0 || strncmp(name, "c", 2) == 0 ||
+	if (strcmp(name, "system.data") == 0 || strcmp(name, "c") == 0 ||
 	    all->count == sizeof(all->list) / sizeof(all->list[0]))
 		return 0;
+	/* An ACL lies on the disk in another form than programs see; only a single get converts. */
+	if (strncmp(name, "system.posix_acl", 16) == 0 &&
+	    ext2fs_xattr_get(all->handle, name, &shown, &shown_len) == 0) {
+		value = shown;
+		len = shown_len;
+		/* It gives id 0 to entries that have none, where the kernel gives -1. */
+		for (size_t at = 4; at + 8 <= len; at += 8) {
+			if (value[at] != 2 && value[at] != 8)
+				memset(value + at + 4, 0xff, 4);
+		}
+	}
 	all->list[all->count++] = (struct manifest_xattr){
 		.name = strdup(name),
 		.value = memcpy(malloc(len ? len : 1), value, len),
 		.size = len,
 	};
+	ext2fs_free_mem(&shown);
 	return 0;
 }
 
@@ -148,16 +163,15 @@ static int compare_xattrs(const void *a, const void *b)
 
 static void print_xattrs(ext2_ino_t number)
 {
-	struct ext2_xattr_handle *handle;
 	struct xattrs *all = calloc(1, sizeof(*all));
 	errcode_t err;
 
-	err = ext2fs_xattrs_open(fs, number, &handle);
+	err = ext2fs_xattrs_open(fs, number, &all->handle);
 	if (!err) {
-		err = ext2fs_xattrs_read(handle);
+		err = ext2fs_xattrs_read(all->handle);
 		if (!err)
-			err = ext2fs_xattrs_iterate(handle, take_xattr, all);
-		ext2fs_xattrs_close(&handle);
+			err = ext2fs_xattrs_iterate(all->handle, take_xattr, all);
+		ext2fs_xattrs_close(&all->handle);
 	}
 	if (err)
 		complain("xattrs", err);
