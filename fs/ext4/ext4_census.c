@@ -16,11 +16,9 @@
 #define GROUPS_MAX 65536u
 #define CHUNK_BYTES 65536u
 
-enum {
-	CENSUS_STARTED = 1u << 0,
-	CENSUS_DONE = 1u << 1, /* without it the rest says nothing */
-	CENSUS_FOUND = 1u << 2, /* << index in names */
-};
+#define CENSUS_STARTED 0x1u
+#define CENSUS_DONE 0x2u /* without it the rest says nothing */
+#define CENSUS_FOUND(i) (0x4u << (i)) /* the name of this index is there */
 
 static const char *const names[] = {
 	"system.posix_acl_access",
@@ -52,10 +50,10 @@ static uint32_t names_of(struct ext4 *fs, uint32_t number, char *list)
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (len < 0)
-			found |= CENSUS_FOUND << i;
+			found |= CENSUS_FOUND(i);
 		for (ssize_t at = 0; at < len; at += (ssize_t)strlen(list + at) + 1) {
 			if (strcmp(list + at, names[i]) == 0)
-				found |= CENSUS_FOUND << i;
+				found |= CENSUS_FOUND(i);
 		}
 	}
 	return found;
@@ -121,7 +119,7 @@ bool ext4_xattr_lacks(struct ext4 *fs, const char *name)
 		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (strcmp(name, names[i]) == 0)
-			return !(census & (uint32_t)(CENSUS_FOUND << i));
+			return !(census & CENSUS_FOUND(i));
 	}
 	return false;
 }
