@@ -42,6 +42,15 @@ static int id_of(const struct ext4 *fs, uint32_t number, uint64_t *out)
 	return 0;
 }
 
+/* The length of what readlink gives, not of what lies on disk (fscrypt_symlink_getattr). */
+static uint64_t shown_link_size(struct ext4 *fs, const struct ext4_inode *inode)
+{
+	char target[TREE_LINK_MAX];
+	ssize_t n = ext4_link_read(fs, inode, target, sizeof(target));
+
+	return n < 0 ? inode->size : (uint64_t)n;
+}
+
 static int op_getattr(struct tree *tree, uint64_t id, struct tree_attr *out)
 {
 	struct ext4 *fs = of(tree);
@@ -51,6 +60,8 @@ static int op_getattr(struct tree *tree, uint64_t id, struct tree_attr *out)
 	if (err)
 		return err;
 	ext4_inode_attr(fs, &inode, out);
+	if (S_ISLNK(inode.mode) && (inode.flags & EXT4_FL_ENCRYPT))
+		out->size = shown_link_size(fs, &inode);
 	return 0;
 }
 
