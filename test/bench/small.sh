@@ -1,0 +1,26 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The benchmark, in its small form, measures every line of its table for every peer that is there.
+. "$BRAMBLE_SOURCE/test/integration/lib.sh"
+
+need_root
+need_fuse
+need mke2fs losetup mountpoint pgrep
+mkdir probe
+truncate -s 1M probe.img
+mke2fs -q probe.img
+loop_mount probe.img probe ro
+
+"$BRAMBLE_SOURCE/test/bench/run" --small --bramble "$BRAMBLE_BUILD/tools/bramble" \
+	--output "$work/table.md" >"$work/out" 2>"$work/err" ||
+	{ cat "$work/err"; fail "test/bench/run ended with status $?"; }
+cat "$work/err" "$work/out"
+
+[ "$(grep -c '^|' table.md)" = 18 ] || fail "the table has not 16 lines below its head"
+for peer in loop bramble; do
+	grep -q "skipped: $peer" err && fail "$peer was not measured"
+done
+awk -F'|' '
+	/^\| best/ { for (i = 4; i < NF; i++) { gsub(/ /, "", $i); if ($i == "bramble") column = i } }
+	/^\| / && !/^\| best/ && $column !~ /[0-9]/ { print "no number for bramble: " $0; bad = 1 }
+	END { exit bad || !column }' table.md || fail "a line is empty"
