@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+# Bash completion for bramble. Commands and options are those that `bramble help` lists.
+
+# A word of the command line without its quoting.
+_bramble_plain() {
+	local word=$1
+
+	word=${word#[\"\']}
+	word=${word%[\"\']}
+	word=${word//\\/}
+	[[ $word == '~/'* ]] && word=$HOME/${word#'~/'}
+	printf '%s' "$word"
+}
+
+_bramble_commands() {
+	"$program" help 2>/dev/null | sed -nE 's/^  ([a-z]+)  .*/\1/p'
+}
+
+_bramble_options() { # COMMAND
+	"$program" help "$1" 2>/dev/null | sed -nE 's/^ +(-.*)$/\1/p' | sed -E 's/  .*//' |
+		grep -oE '(^|, )--?[A-Za-z][A-Za-z-]*' | sed 's/^, //'
+}
+
+_bramble_reply_files() { # PREFIX COMPGEN-OPTION...
+	local prefix=$1 reply
+	shift
+
+	compopt -o filenames 2>/dev/null
+	mapfile -t reply < <(compgen "$@" -- "$prefix")
+	COMPREPLY+=("${reply[@]}")
+}
+
+# Images, and directories on the way to them; any file where there is no image.
+_bramble_reply_images() { # PREFIX
+	local file found=no files
+
+	compopt -o filenames 2>/dev/null
+	mapfile -t files < <(compgen -f -- "$1")
+	for file in "${files[@]}"; do
+		if [[ -d $file || -b $file ]]; then
+			COMPREPLY+=("$file")
+		elif [[ ${file,,} == *.@(img|raw|bin|dd|image) ]]; then
+			COMPREPLY+=("$file")
+			found=yes
+		fi
+	done
+	[[ $found == yes ]] || COMPREPLY=("${files[@]}")
+}
+
+# Paths inside the image.
+_bramble_reply_inside() { # PREFIX IMAGE [--partition N]
+	local prefix=$1 dir='' names types i
+	shift
+
+	[[ $prefix == */* ]] && dir=${prefix%/*}/
+	mapfile -t names < <("$program" ls -q -a "$@" "${dir:-/}" 2>/dev/null)
+	mapfile -t types < <("$program" ls -q -a -l "$@" "${dir:-/}" 2>/dev/null |
+		grep -v "^total ")
+	compopt -o filenames 2>/dev/null
+	for i in "${!names[@]}"; do
+		[[ ${names[i]} != @(.|..) && $dir${names[i]} == "$prefix"* ]] || continue
+		if [[ ${#types[@]} == "${#names[@]}" && ${types[i]} == d* ]]; then
+			COMPREPLY+=("$dir${names[i]}/")
+		else
+			COMPREPLY+=("$dir${names[i]}")
+		fi
+	done
+	[[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null
+}
+
+_bramble() {
+	local program cur prev command i word
+	local arguments=() partition=()
+
+	program=$(type -P "$(_bramble_plain "${COMP_WORDS[0]}")") || return
+	cur=$(_bramble_plain "${COMP_WORDS[COMP_CWORD]}")
+	prev=${COMP_WORDS[COMP_CWORD - 1]}
+	COMPREPLY=()
+	if ((COMP_CWORD == 1)); then
+		mapfile -t COMPREPLY < <(compgen -W "$(_bramble_commands) --help --version" -- "$cur")
+		return
+	fi
+	command=${COMP_WORDS[1]}
+
+	# "--partition=2" is three words, for "=" is among COMP_WORDBREAKS.
+	for ((i = 2; i < COMP_CWORD; i++)); do
+		word=${COMP_WORDS[i]}
+		case $word in
+		--partition)
+			[[ ${COMP_WORDS[i + 1]} == = ]] && i=$((i + 1))
+			i=$((i + 1))
+			((i < COMP_CWORD)) && partition=(--partition "${COMP_WORDS[i]}")
+			;;
+		--state | -o) i=$((i + 1)) ;;
+		-* | =) ;;
+		*) arguments+=("$(_bramble_plain "$word")") ;;
+		esac
+	done
+
+	if [[ $prev == = ]]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	elif [[ $cur == = ]]; then
+		cur=
+	fi
+	case $prev in
+	--partition)
+		local image
+		for word in "${arguments[@]}" "${COMP_WORDS[@]:COMP_CWORD + 1}"; do
+			image=$(_bramble_plain "$word")
+			[[ -e $image ]] && break
+		done
+		mapfile -t COMPREPLY < <(compgen -W "$("$program" info -q "$image" 2>/dev/null |
+			sed -nE 's/^Partition ([0-9]+)$/\1/p')" -- "$cur")
+		return
+		;;
+	--state)
+		_bramble_reply_files "$cur" -d
+		return
+		;;
+	-o)
+		local before=
+		[[ $cur == *,* ]] && before=${cur%,*},
+		mapfile -t COMPREPLY < <(compgen -P "$before" -W "allow_other default_permissions ro
+			nonempty nocheck partition= uid= gid= umask= time_offset= fsname= subtype=" \
+			-- "${cur##*,}")
+		compopt -o nospace 2>/dev/null
+		return
+		;;
+	esac
+	if [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_bramble_options "$command")" -- "$cur")
+		return
+	fi
+
+	case $command:${#arguments[@]} in
+	help:0)
+		mapfile -t COMPREPLY < <(compgen -W "$(_bramble_commands)" -- "$cur")
+		;;
+	umount:0)
+		local mounted
+		mapfile -t mounted < <(awk '$3 == "fuse.bramble" { print $2 }' /proc/self/mounts)
+		mapfile -t COMPREPLY < <(compgen -W "${mounted[*]}" -- "$cur")
+		[[ ${#COMPREPLY[@]} -gt 0 ]] || _bramble_reply_files "$cur" -d
+		;;
+	help:* | umount:*) ;;
+	*:0) _bramble_reply_images "$cur" ;;
+	mount:1) _bramble_reply_files "$cur" -d ;;
+	ls:1 | stat:1 | cat:* | cp:1)
+		_bramble_reply_inside "$cur" "${partition[@]}" "${arguments[0]}"
+		;;
+	cp:*)
+		_bramble_reply_inside "$cur" "${partition[@]}" "${arguments[0]}"
+		_bramble_reply_files "$cur" -f
+		;;
+	esac
+}
+
+complete -F _bramble bramble
