@@ -1,0 +1,43 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# The Debian package builds, holds what an installation needs, and its program runs.
+. "$BRAMBLE_SOURCE/test/integration/lib.sh"
+
+need cpack dpkg-deb dpkg-shlibdeps
+
+grep -q 'fsanitize' "$BRAMBLE_BUILD/CMakeCache.txt" && skip "a sanitized build is not packaged"
+(cd "$BRAMBLE_BUILD" && cpack -G DEB -B "$work/deb") >out 2>&1 || { cat out; fail "cpack"; }
+package=$(echo "$work"/deb/*.deb)
+[ -f "$package" ] || fail "not one package: $package"
+
+dpkg-deb --info "$package" >info
+said info "Package: bramble"
+grep -qE 'Depends: .*libc6 \(>= ' info || fail "dpkg-shlibdeps did not run"
+grep -qE 'Depends: .*fuse3' info || fail "fuse3 is not among the dependencies"
+said info "Maintainer: The Bramble authors"
+
+dpkg-deb --contents "$package" >contents
+for path in usr/bin/bramble usr/share/doc/bramble/copyright usr/share/doc/bramble/changelog.gz \
+	usr/share/bash-completion/completions/bramble usr/share/zsh/vendor-completions/_bramble \
+	usr/share/man/man1/bramble.1.gz usr/share/man/man8/mount.bramble.8.gz; do
+	grep -q " ./$path\$" contents || { cat contents; fail "no $path in the package"; }
+done
+grep -q ' ./usr/sbin/mount.bramble -> ../bin/bramble$' contents || fail "no mount.bramble"
+grep -qv ' root/root ' contents && fail "something does not belong to root"
+grep -q '^[^l]....w' contents && fail "something is writable by its group"
+
+# Every library and header of the build stays at home.
+grep -E '\.(a|h|so|cmake)$' contents && fail "something of the build is in the package"
+
+dpkg-deb --extract "$package" root
+expect 0 root/usr/bin/bramble --version
+said out "bramble $(dpkg-deb --field "$package" Version)"
+for page in root/usr/share/man/man1/*.gz; do
+	[[ $page == */bramble.1.gz ]] && continue
+	command=$(basename "$page" .1.gz)
+	expect 0 root/usr/bin/bramble help "${command#bramble-}"
+done
+
+if command -v lintian >/dev/null; then
+	lintian --fail-on error "$package" || fail "lintian"
+fi
