@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # bramble cat gives the bytes of files, and only those.
 . "$(dirname "$0")/lib.sh"
-. "$BRAMBLE_SOURCE/test/integration/pi_image.sh"
+. "$BRAMBLE_SOURCE/test/integration/lib_pi.sh"
 make_pi_image pi.img
 
 for file in bin/large bin/holes bin/only-hole bin/empty "bin/one name" many/file-77; do

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # bramble cp copies what cp -a copies of the same image mounted by the kernel, and writes nowhere else.
 . "$(dirname "$0")/lib.sh"
-. "$BRAMBLE_SOURCE/test/integration/pi_image.sh"
+. "$BRAMBLE_SOURCE/test/integration/lib_pi.sh"
 need debugfs python3 getfattr
 export LC_ALL=C
 make_pi_image pi.img

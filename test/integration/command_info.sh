@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # bramble info says of partitions and file systems what sfdisk, blkid, dumpe2fs and fsck.fat say.
 . "$(dirname "$0")/lib.sh"
-. "$BRAMBLE_SOURCE/test/integration/pi_image.sh"
+. "$BRAMBLE_SOURCE/test/integration/lib_pi.sh"
 need jq blkid dumpe2fs sgdisk debugfs
 export LC_ALL=C.UTF-8
 make_pi_image pi.img

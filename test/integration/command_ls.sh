@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # bramble ls prints what ls prints of the same image mounted by the kernel.
 . "$(dirname "$0")/lib.sh"
-. "$BRAMBLE_SOURCE/test/integration/pi_image.sh"
+. "$BRAMBLE_SOURCE/test/integration/lib_pi.sh"
 export LC_ALL=C TZ=UTC
 make_pi_image pi.img
 

@@ -1,62 +1,97 @@
+#!/bin/bash
 # SPDX-License-Identifier: MIT
-# Sourced by tests of commands: a small image like a Pi's, and the same image seen by the kernel.
+# An image for a Raspberry Pi becomes one directory: the boot partition lies where the image's own
+# fstab says, both parts show what other programs see in them, and each part can be seen alone.
+. "$BRAMBLE_SOURCE/test/integration/lib.sh"
 
-# make_pi_image FILE: MBR, FAT with boot files, ext4 with one of everything that a tree can hold
-make_pi_image() {
-	local src=$work/src at
-	need sfdisk mkfs.fat mcopy mke2fs setfattr
-	mkdir -p "$src"/{etc,bin,dev,boot/firmware,home/pi,var/empty,many}
-	printf 'PARTUUID=036cb716-02 / ext4 defaults 0 1\n%s\n' \
-		'PARTUUID=036cb716-01 /boot/firmware vfat defaults 0 2' >"$src/etc/fstab"
-	ln -s ../etc/fstab "$src/bin/link"
-	ln -s /etc "$src/bin/absolute"
-	ln -s loop "$src/bin/loop"
-	ln -s nowhere "$src/bin/dangling"
-	ln -s "$(printf 'x%.0s' {1..200})" "$src/bin/slow"
-	head -c 3000000 /dev/urandom >"$src/bin/large"
-	: >"$src/bin/empty"
-	echo program >"$src/bin/one name"
-	ln "$src/bin/one name" "$src/etc/other-name"
-	ln "$src/bin/one name" "$src/home/pi/third"
-	truncate -s 20M "$src/bin/holes"
-	printf middle | dd of="$src/bin/holes" bs=1 seek=9000000 conv=notrunc status=none
-	truncate -s 3M "$src/bin/only-hole"
-	printf 'hidden\n' >"$src/home/pi/.profile"
-	printf 'control\n' >"$src/home/pi/"$'a\tb\nc\033[31m'
-	printf 'latin1\n' >"$src/home/pi/"$'\xe4\xff'
-	printf 'umlaut\n' >"$src/home/pi/ä 😀"
-	mkdir "$src/home/pi/.hidden"
-	echo deep >"$src/home/pi/.hidden/file"
-	for at in $(seq 300); do echo "$at" >"$src/many/file-$at"; done
-	touch -d '2001-02-03 04:05:06' "$src/bin/large"
-	touch -d '1969-12-31 23:00:00' "$src/bin/empty"
-	chmod 4755 "$src/bin/one name"
-	chmod 0400 "$src/etc/fstab"
-	chmod 1777 "$src/var/empty"
-	setfattr -n user.note -v 'a note' "$src/bin/large" 2>/dev/null || true
-	if [ "$(id -u)" = 0 ]; then
-		mknod "$src/dev/null" c 1 3
-		mknod "$src/dev/disk" b 259 70000
-		mkfifo "$src/dev/fifo"
-		chown 1000:1001 "$src/home/pi" "$src/home/pi/.profile"
-		chown -h 1000:1001 "$src/bin/link"
-		command -v setcap >/dev/null && setcap cap_net_raw+ep "$src/bin/large"
-		command -v setfacl >/dev/null && setfacl -m u:1000:r "$src/etc/fstab"
+need mke2fs debugfs sfdisk mkfs.vfat mcopy
+need_fuse
+PATH=$PATH:$BRAMBLE_BUILD/test/support
+make() { bash "$BRAMBLE_SOURCE/test/images/make-pi-image" "$@"; }
+mkdir mnt
+at_end "bramble umount '$work/mnt'"
+MiB=$((1024 * 1024))
+by=--without=ino,dtype,nlink
+
+# boot_alike DIR IMAGE[@@OFFSET]: every file has the bytes that mtools read
+boot_alike() {
+	rm -rf boot
+	mkdir boot
+	mcopy -s -m -Q -i "$2" '::*' boot
+	diff -r boot "$1" || fail "$2: mtools sees other files than $1"
+}
+
+for layout in bookworm bullseye trixie ubuntu gpt; do
+	case $layout in
+	gpt) make --gpt pi.img ;;
+	*) make --layout $layout pi.img ;;
+	esac
+	case $layout in
+	bullseye) boot_dir=boot ;;
+	*) boot_dir=boot/firmware ;;
+	esac
+
+	expect 0 bramble mount pi.img mnt
+	[ -f mnt/$boot_dir/config.txt ] || fail "$layout: no config.txt in $boot_dir"
+	[ ! -e mnt/$boot_dir/not-mounted ] || fail "$layout: what is below the mount point shows"
+	boot_alike mnt/$boot_dir pi.img@@8M
+	grep -q "^PRETTY_NAME=" mnt/etc/os-release || fail "$layout: os-release"
+	[ mnt/usr/bin/perl -ef mnt/usr/bin/perl5.36.0 ] || fail "$layout: hard links"
+
+	# the root, entry by entry, but for what is mounted over
+	manifest "$by" mnt | grep -v "^/$boot_dir[ /]" >ours || true
+	if command -v manifest_ext2 >/dev/null; then
+		manifest_ext2 "$by" --offset $((56 * MiB)) pi.img | grep -v "^/$boot_dir[ /]" >theirs
+		diff theirs ours | head -n 20 | cut -c 1-300
+		cmp -s theirs ours || fail "$layout: e2fsprogs sees another root"
 	fi
-	truncate -s 96M "$1"
-	printf 'label: dos\nlabel-id: 0x036cb716\nstart=2048, size=16M, type=c\ntype=83\n' |
-		sfdisk -q "$1"
-	mke2fs -q -F -t ext4 -L rootfs -d "$src" -E offset=$((17 << 20)) "$1" 79M
-	mkfs.fat -C -F 16 -n BOOTFS -i 0bad1dea "$work/fat.img" $((16 << 10)) >/dev/null
-	echo 'console=tty1 root=PARTUUID=036cb716-02 rootwait' >"$work/cmdline.txt"
-	mkdir -p "$work/overlays"
-	echo overlay >"$work/overlays/A long name.dtbo"
-	mcopy -i "$work/fat.img" -s "$work/cmdline.txt" "$work/overlays" ::
-	dd if="$work/fat.img" of="$1" bs=1M seek=1 conv=notrunc,sparse status=none
-	rm "$work/fat.img"
-}
+	expect 0 bramble umount mnt
 
-# kernel_mount IMAGE DIR: what the kernel makes of the root partition alone, read-only
-kernel_mount() {
-	loop_mount "$1" "$2" "ro,noload,offset=$((17 << 20)),sizelimit=$((79 << 20))"
-}
+	# one partition alone
+	expect 0 bramble mount --partition 1 pi.img mnt
+	boot_alike mnt pi.img@@8M
+	expect 0 bramble umount mnt
+	expect 0 bramble mount --partition 2 pi.img mnt
+	[ -f mnt/$boot_dir/not-mounted ] || fail "$layout: --partition 2 is not the root alone"
+	expect 0 bramble umount mnt
+	expect 1 bramble mount --partition 3 pi.img mnt
+
+	expect 0 bramble info pi.img
+	said out "$([ $layout = ubuntu ] && echo writable || echo rootfs)"
+	[ $layout != bookworm ] || cp --sparse=always pi.img bookworm.img
+	rm pi.img
+done
+
+# The kernel, where it may, as the judge of the whole root with inode numbers and attributes.
+if [ "$(id -u)" = 0 ] && mkdir kernel && mount -o "ro,loop,offset=$((56 * MiB))" bookworm.img kernel; then
+	at_end "umount '$work/kernel'"
+	expect 0 bramble mount --partition 2 bookworm.img mnt
+	manifest --map kernel >theirs
+	manifest --map mnt >ours
+	diff theirs ours | head -n 20 | cut -c 1-300
+	cmp -s theirs ours || fail "the kernel sees another root"
+	expect 0 bramble umount mnt
+fi
+
+# Images of one file system, without any table.
+make --only boot boot.img
+expect 0 bramble mount boot.img mnt
+boot_alike mnt boot.img
+expect 0 bramble umount mnt
+make --only root root.img
+expect 0 bramble mount root.img mnt
+[ -f mnt/boot/firmware/not-mounted ] || fail "root alone"
+expect 0 bramble umount mnt
+
+# A partition beyond 2 TiB of a sparse file.
+truncate -s 3T far.img
+printf '%s\n' 'label: gpt' "start=$((5 * 1024 * MiB)), size=131072" |
+	sfdisk -q --no-reread --no-tell-kernel far.img >/dev/null
+dd if=root.img of=far.img bs=1M seek=$((5 * 1024 * MiB / 2048)) conv=notrunc,sparse status=none
+expect 0 bramble mount far.img mnt
+manifest mnt >ours
+expect 0 bramble umount mnt
+expect 0 bramble mount root.img mnt
+manifest mnt >theirs
+cmp theirs ours || fail "a partition beyond 2 TiB differs"
+expect 0 bramble umount mnt

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * manifest [--without FIELD,...] [--map] DIR: prints the directory of this machine, a mount for
- * example, as lines that manifest.h describes. --map adds where lseek(2) finds data. Exits 1 where
+ * example, as lines that manifest.h describes. --map adds where lseek(2) finds data; "--without hash" opens no file. Exits 1 where
  * something could not be read.
  */
 #include <dirent.h>
@@ -59,6 +59,7 @@ static void print_map(int fd, off_t size)
 	}
 	if (data < 0 && errno != ENXIO)
 		manifest_error("map", errno);
+	lseek(fd, 0, SEEK_SET);
 }
 
 static void print_file(int dir, const char *name, off_t size)
@@ -71,10 +72,10 @@ static void print_file(int dir, const char *name, off_t size)
 		manifest_error("hash", errno);
 		return;
 	}
-	if (manifest_shows("hash"))
-		print_content(fd);
+	/* before the pages are read: then the kernel counts them as data of unwritten extents */
 	if (with_map)
 		print_map(fd, size);
+	print_content(fd);
 }
 
 /* O_PATH file descriptors have no attributes of their own; their names below /proc do. */
@@ -141,7 +142,7 @@ static int print_entry(int dir, const char *name, const char *path, char dtype, 
 		printf(" dtype=%c", dtype);
 	if (S_ISLNK(st->st_mode))
 		print_target(dir, name);
-	if (S_ISREG(st->st_mode))
+	if (S_ISREG(st->st_mode) && manifest_shows("hash"))
 		print_file(dir, name, st->st_size);
 	if (manifest_shows("xattr"))
 		print_xattrs(name);

@@ -75,7 +75,7 @@ static void decode(ext2_ino_t number, const struct ext2_inode_large *inode,
 	}
 }
 
-static void print_content(ext2_ino_t number)
+static void print_content(ext2_ino_t number, uint64_t size)
 {
 	CLEANUP(freep) char *buffer = malloc(BUFFER_BYTES);
 	uint64_t hash = MANIFEST_HASH_START;
@@ -88,8 +88,16 @@ static void print_content(ext2_ino_t number)
 		complain("hash", err);
 		return;
 	}
-	while (!(err = ext2fs_file_read(file, buffer, BUFFER_BYTES, &got)) && got > 0)
+	/* of inline data it gives more than there is, again and again */
+	while (size > 0) {
+		err = ext2fs_file_read(file, buffer, BUFFER_BYTES, &got);
+		if (err || got == 0)
+			break;
+		if (got > size)
+			got = (unsigned int)size;
 		hash = manifest_hash(hash, buffer, got);
+		size -= got;
+	}
 	ext2fs_file_close(file);
 	if (err)
 		complain("hash", err);
@@ -205,7 +213,7 @@ static uint32_t print_entry(ext2_ino_t number, const char *path)
 	if (S_ISLNK(node.mode))
 		print_target(number, inode);
 	if (S_ISREG(node.mode) && manifest_shows("hash"))
-		print_content(number);
+		print_content(number, node.size);
 	if (manifest_shows("xattr"))
 		print_xattrs(number);
 	putchar('\n');
@@ -220,8 +228,8 @@ static int take_entry(ext2_ino_t dir, int entry, struct ext2_dir_entry *dirent, 
 	int len = ext2fs_dirent_name_len(dirent);
 
 	(void)dir, (void)offset, (void)blocksize, (void)buf;
-	if (entry != DIRENT_OTHER_FILE)
-		return 0;
+	if (entry != DIRENT_OTHER_FILE || (len == 2 && memcmp(dirent->name, "..", 2) == 0))
+		return 0; /* in an inline directory ".." is no different from others */
 	snprintf(text, sizeof(text), "%.*s\001%u", len, dirent->name, dirent->inode);
 	manifest_names_add(names, text, strlen(text));
 	return 0;

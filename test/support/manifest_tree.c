@@ -122,10 +122,10 @@ static uint32_t print_entry(uint64_t id, const char *path, char dtype)
 		else
 			manifest_text("target", target, (size_t)len);
 	}
-	if (S_ISREG(attr.mode) && manifest_shows("hash"))
-		print_content(id);
 	if (S_ISREG(attr.mode) && with_map)
 		print_map(id, attr.size);
+	if (S_ISREG(attr.mode) && manifest_shows("hash"))
+		print_content(id);
 	if (manifest_shows("xattr"))
 		print_xattrs(id);
 	putchar('\n');
