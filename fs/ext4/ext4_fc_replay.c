@@ -285,6 +285,10 @@ static int replay_inode(struct replay *r, uint8_t *value, size_t len)
 
 	if (!inode)
 		return leave_out(r, "the contents", number);
+	/* only an empty directory may begin or cease to ignore case: its names are folded or not */
+	if (inode->first_name &&
+	    ((le32_at(raw + FC_INODE_FLAGS) ^ inode->flags) & FC_FLAG_CASEFOLD))
+		return leave_out(r, "the change of case", number);
 	decode_state(inode, raw);
 	inode->links_changed = false;
 	take_bytes(inode, raw, len - sizeof(struct ext4_disk_fc_inode));
