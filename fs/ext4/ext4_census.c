@@ -12,7 +12,7 @@
 
 #include "base/checked.h"
 
-#define TABLES_MAX_BYTES (128u << 20) /* more would take too long */
+#define READ_MAX_BYTES (128u << 20) /* more would take too long */
 #define GROUPS_MAX 65536u
 #define CHUNK_BYTES 65536u
 
@@ -26,6 +26,12 @@ static const char *const names[] = {
 	"security.selinux",
 };
 
+static bool has_xattr_block(const uint8_t *raw)
+{
+	return le32_at(raw + offsetof(struct ext4_disk_inode, file_acl_lo)) ||
+	       le16_at(raw + offsetof(struct ext4_disk_inode, file_acl_hi));
+}
+
 static bool may_have_xattrs(const struct ext4 *fs, const uint8_t *raw)
 {
 	struct ext4_disk_inode disk = {0};
@@ -34,7 +40,7 @@ static bool may_have_xattrs(const struct ext4 *fs, const uint8_t *raw)
 	memcpy(&disk, raw, min_u64(sizeof(disk), fs->inode_size));
 	if (le16_get(disk.links_count) == 0)
 		return false;
-	if (le32_get(disk.file_acl_lo) || le16_get(disk.file_acl_hi))
+	if (has_xattr_block(raw))
 		return true;
 	if (fs->inode_size == EXT4_GOOD_OLD_INODE_SIZE)
 		return false;
@@ -81,8 +87,16 @@ static int count_group(struct ext4 *fs, uint32_t group, uint8_t *chunk, char *li
 		for (uint32_t i = 0; err == 0 && i < part; i++) {
 			uint32_t number = group * fs->inodes_per_group + done + i + 1;
 
-			if (may_have_xattrs(fs, chunk + (size_t)i * fs->inode_size))
-				*found |= names_of(fs, number, list);
+			const uint8_t *raw = chunk + (size_t)i * fs->inode_size;
+
+			if (!may_have_xattrs(fs, raw))
+				continue;
+			/* small tables can have very many inodes that share one large block */
+			len = has_xattr_block(raw) ? fs->block_size : 0;
+			if (len > *budget)
+				return -EFBIG;
+			*budget -= len;
+			*found |= names_of(fs, number, list);
 		}
 		done += part;
 	}
@@ -93,7 +107,7 @@ static void count(struct ext4 *fs)
 {
 	CLEANUP(freep) uint8_t *chunk = malloc(CHUNK_BYTES);
 	CLEANUP(freep) char *list = malloc(TREE_XATTR_MAX);
-	uint64_t budget = TABLES_MAX_BYTES;
+	uint64_t budget = READ_MAX_BYTES;
 	uint32_t found = 0;
 
 	if (!chunk || !list || fs->groups_count > GROUPS_MAX)
