@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/cleanup.h"
 #include "base/crc.h"
 #include "base/log.h"
 #include "ext4/jbd2_disk.h"
@@ -81,13 +82,40 @@ static int add_run(struct ext4_log *log, const struct ext4_log_run *run)
 	return 0;
 }
 
+static int compare_physical(const void *a, const void *b)
+{
+	const struct ext4_log_run *x = a, *y = b;
+
+	return x->physical < y->physical ? -1 : x->physical > y->physical;
+}
+
+/*
+ * A block of the volume is one block of the journal: a few extents that show the same blocks again
+ * and again would make a log without end out of them.
+ */
+static int check_overlaps(const struct ext4_log *log)
+{
+	CLEANUP(freep) struct ext4_log_run *runs = calloc(log->run_count, sizeof(*runs));
+
+	if (!runs)
+		return -ENOMEM;
+	memcpy(runs, log->runs, log->run_count * sizeof(*runs));
+	qsort(runs, log->run_count, sizeof(*runs), compare_physical);
+	for (size_t i = 1; i < log->run_count; i++) {
+		if (runs[i].physical - runs[i - 1].physical < runs[i - 1].count)
+			return ext4_log_corrupt("blocks %u and %u lie in the same place",
+						runs[i - 1].logical, runs[i].logical);
+	}
+	return 0;
+}
+
 static int map_journal(struct ext4_log *log)
 {
 	uint32_t logical = 0;
+	int err;
 
 	while (logical < log->maxlen) {
 		struct ext4_log_run run;
-		int err;
 
 		err = map_run(log->where, logical, log->maxlen - logical, &run);
 		if (!err)
@@ -96,6 +124,9 @@ static int map_journal(struct ext4_log *log)
 			return err;
 		logical += run.count;
 	}
+	err = check_overlaps(log);
+	if (err)
+		return err;
 	log->window_blocks = (uint32_t)min_u64(WINDOW_BYTES / log->block_size, log->maxlen);
 	log->window = malloc((size_t)log->window_blocks * log->block_size);
 	return log->window ? 0 : -ENOMEM;
@@ -232,6 +263,9 @@ static int decode_superblock(struct ext4_log *log, struct jbd2_disk_superblock *
 	if (log->maxlen > log->where->journal_blocks)
 		return ext4_log_corrupt("%u blocks in a file of %llu", log->maxlen,
 					(unsigned long long)log->where->journal_blocks);
+	if (log->maxlen > log->where->img->size / log->block_size)
+		return ext4_log_corrupt("%u blocks in an image of %llu bytes", log->maxlen,
+					(unsigned long long)log->where->img->size);
 	if (type == JBD2_SUPERBLOCK_V2) {
 		err = decode_features(log, sb);
 		if (err)
