@@ -72,7 +72,7 @@ static void measure(const struct ext4 *fs, const uint8_t *array, uint32_t slots,
 	while (slot + count < slots) {
 		uint32_t next = le32_at(array + (size_t)(slot + count) * 4);
 
-		if (first ? next != first + count || next >= fs->blocks_count : next != 0)
+		if (first ? next != (uint64_t)first + count || next >= fs->blocks_count : next != 0)
 			break;
 		count++;
 	}
