@@ -128,9 +128,14 @@ static int lookup_by_index(struct ext4_dir_reader *reader, const struct wanted *
 	return err;
 }
 
+static uint64_t blocks_and_holes(const struct ext4 *fs)
+{
+	return 2 * fs->held_blocks + 1;
+}
+
 /*
  * Moves *@logical to the next block that is there: 0, or 1 behind the end. A directory has no more
- * blocks than the volume: *@budget ends one that says otherwise.
+ * blocks than the image, nor more holes between them: *@budget ends one that says otherwise.
  */
 static int next_block(struct ext4_dir_reader *reader, uint64_t *logical, uint64_t *budget)
 {
@@ -142,12 +147,13 @@ static int next_block(struct ext4_dir_reader *reader, uint64_t *logical, uint64_
 
 		if (err)
 			return err;
-		if (reader->run.kind == EXT4_RUN_MAPPED) {
-			if ((*budget)-- == 0)
-				return ext4_corrupt("directory %u has more blocks than the volume",
-						    dir->number);
+		/* not by the budget alone: each call to list a part begins with a whole one */
+		if ((*budget)-- == 0 ||
+		    (reader->run.kind == EXT4_RUN_MAPPED && *logical >= reader->fs->held_blocks))
+			return ext4_corrupt("directory %u has more blocks than the volume",
+					    dir->number);
+		if (reader->run.kind == EXT4_RUN_MAPPED)
 			return 0;
-		}
 		if (ext4_dir_lists_by_hash(reader->fs, dir))
 			return ext4_corrupt("directory %u has a hole at block %llu", dir->number,
 					    (unsigned long long)*logical);
@@ -161,7 +167,7 @@ static int next_block(struct ext4_dir_reader *reader, uint64_t *logical, uint64_
 static int lookup_by_search(struct ext4_dir_reader *reader, const struct wanted *wanted,
 			    uint32_t *out_inode)
 {
-	uint64_t budget = reader->fs->blocks_count;
+	uint64_t budget = blocks_and_holes(reader->fs);
 
 	for (uint64_t logical = 0;; logical++) {
 		int err = next_block(reader, &logical, &budget);
@@ -345,7 +351,7 @@ static int list_blocks(struct listing *listing)
 	struct ext4 *fs = listing->fs;
 	struct ext4_dir_reader memory;
 	CLEANUP(reader_finishp) struct ext4_dir_reader *reader = &memory;
-	uint64_t budget = fs->blocks_count;
+	uint64_t budget = blocks_and_holes(fs);
 	int err = ext4_dir_reader_init(reader, fs, listing->dir);
 
 	if (err)

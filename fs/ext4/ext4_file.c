@@ -72,6 +72,8 @@ ssize_t ext4_file_read(struct ext4 *fs, const struct ext4_inode *inode, void *bu
 int ext4_file_seek(struct ext4 *fs, const struct ext4_inode *inode, uint64_t offset, int whence,
 		   uint64_t *out_offset)
 {
+	/* so many blocks can be mapped one by one, and as many holes lie between them */
+	uint64_t steps = 2 * fs->held_blocks + 1;
 	uint64_t at = offset;
 
 	if (offset >= inode->size)
@@ -93,6 +95,9 @@ int ext4_file_seek(struct ext4 *fs, const struct ext4_inode *inode, uint64_t off
 			*out_offset = at;
 			return 0;
 		}
+		if (steps-- == 0)
+			return ext4_corrupt("inode %u has more blocks than the volume",
+					    inode->number);
 		at = (logical + run.count) * fs->block_size;
 	}
 	if (whence == SEEK_DATA)

@@ -35,7 +35,10 @@ struct ext4 {
 	uint32_t inode_size; /* bytes */
 	uint32_t desc_size; /* bytes */
 	uint64_t blocks_count;
+	uint64_t held_blocks; /* those that the image has: loops over blocks are bounded by it */
 	uint64_t reserved_blocks;
+	uint64_t said_free_blocks; /* by the superblock, not kept up while mounted */
+	uint32_t said_free_inodes;
 	uint32_t first_data_block;
 	uint32_t blocks_per_group;
 	uint32_t inodes_count;

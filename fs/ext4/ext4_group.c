@@ -11,6 +11,14 @@
 #include "base/checked.h"
 #include "base/crc.h"
 
+#define GROUPS_TO_COUNT (1u << 20)
+
+/* So many groups that counting them one by one takes too long: 128 TiB, or a superblock that lies. */
+static bool is_huge(const struct ext4 *fs)
+{
+	return fs->groups_count > GROUPS_TO_COUNT;
+}
+
 static bool is_power_of(uint32_t number, uint32_t base)
 {
 	while (number % base == 0)
@@ -176,6 +184,8 @@ static uint64_t count_overhead(struct ext4 *fs)
 	uint64_t overhead = fs->first_data_block;
 	struct ext4_inode journal;
 
+	if (is_huge(fs))
+		return min_u64(overhead + fs->groups_count * (tables + 2), fs->blocks_count);
 	for (uint32_t group = 0; group < fs->groups_count; group++)
 		overhead += has_super(fs, group) + descriptor_blocks(fs, group) + tables + 2;
 	if ((fs->compat & EXT4_COMPAT_HAS_JOURNAL) && fs->journal_inode &&
@@ -189,7 +199,11 @@ static int count_free(struct ext4 *fs)
 {
 	uint64_t clusters = 0, inodes = 0;
 
-	for (uint32_t group = 0; group < fs->groups_count; group++) {
+	if (is_huge(fs)) {
+		clusters = fs->said_free_blocks >> fs->cluster_bits;
+		inodes = fs->said_free_inodes;
+	}
+	for (uint32_t group = 0; group < fs->groups_count && !is_huge(fs); group++) {
 		struct ext4_disk_group desc;
 		int err = read_descriptor(fs, group, &desc);
 

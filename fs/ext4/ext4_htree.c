@@ -123,7 +123,10 @@ int ext4_htree_start(struct ext4_htree *tree, struct ext4_dir_reader *reader, co
 	unsigned int levels_max = fs->incompat & EXT4_INCOMPAT_LARGEDIR ? 3 : 2;
 	int err;
 
-	*tree = (struct ext4_htree){.reader = reader};
+	*tree = (struct ext4_htree){
+		.reader = reader,
+		.leaves_left = min_u64(ext4_dir_blocks(fs, reader->dir), fs->held_blocks),
+	};
 	err = ext4_dir_read_block(reader, 0);
 	if (err)
 		return err;
@@ -153,6 +156,9 @@ int ext4_htree_next(struct ext4_htree *tree, uint64_t *out_leaf)
 	struct ext4_htree_frame *frame;
 	int err;
 
+	if (tree->leaves_left-- == 0)
+		return ext4_corrupt("index of directory %u goes in a circle",
+				    tree->reader->dir->number);
 	/* up to the first frame that has an entry to the right */
 	for (;;) {
 		frame = &tree->frames[tree->levels - 1];

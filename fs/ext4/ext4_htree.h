@@ -19,6 +19,7 @@ struct ext4_htree {
 	struct ext4_dir_reader *reader; /* borrowed */
 	struct ext4_hash hash;
 	unsigned int levels; /* frames in use */
+	uint64_t leaves_left; /* a search visits no block of the directory twice */
 	struct ext4_htree_frame frames[EXT4_HTREE_LEVELS];
 };
 

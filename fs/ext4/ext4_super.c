@@ -173,6 +173,8 @@ static int decode_geometry(struct ext4 *fs, const struct ext4_disk_superblock *s
 
 	fs->blocks_count = blocks_of(sb, sb->blocks_count_lo, sb->blocks_count_hi);
 	fs->reserved_blocks = blocks_of(sb, sb->reserved_blocks_lo, sb->reserved_blocks_hi);
+	fs->said_free_blocks = blocks_of(sb, sb->free_blocks_lo, sb->free_blocks_hi);
+	fs->said_free_inodes = le32_get(sb->free_inodes);
 	fs->first_data_block = le32_get(sb->first_data_block);
 	fs->blocks_per_group = le32_get(sb->blocks_per_group);
 	fs->inodes_per_group = le32_get(sb->inodes_per_group);
@@ -189,8 +191,9 @@ static int decode_geometry(struct ext4 *fs, const struct ext4_disk_superblock *s
 		return ext4_corrupt("%u blocks per group", fs->blocks_per_group);
 	if (fs->inodes_per_group == 0 || fs->inodes_per_group > 8 * fs->block_size)
 		return ext4_corrupt("%u inodes per group", fs->inodes_per_group);
+	fs->held_blocks = min_u64(fs->blocks_count, fs->img->size / fs->block_size);
 	groups = div_round_up(fs->blocks_count - fs->first_data_block, fs->blocks_per_group);
-	if (groups * fs->inodes_per_group != fs->inodes_count)
+	if (groups > UINT32_MAX || groups * fs->inodes_per_group != fs->inodes_count)
 		return ext4_corrupt("%u inodes in %llu groups of %u", fs->inodes_count,
 				    (unsigned long long)groups, fs->inodes_per_group);
 	fs->groups_count = (uint32_t)groups;
