@@ -22,7 +22,8 @@ static uint32_t mode_of(const struct fat_volume *v, const struct fat_node *node)
 {
 	uint32_t mode = v->options.umask_given ? 0777 & ~(uint32_t)v->options.umask : 0755;
 
-	if (node->attr & FAT_ATTR_READ_ONLY)
+	/* a directory has the bit for Windows' own use, as Linux knows (fs/fat/fat.h, rodir) */
+	if (node->attr & FAT_ATTR_READ_ONLY && !node->dir)
 		mode &= ~0222u;
 	return mode | (node->dir ? S_IFDIR : S_IFREG);
 }

@@ -262,7 +262,7 @@ static void attributes_are_those_of_vfat(void **state)
 	maker_put16(&o.m, at - 32 + 0x12, 20 << 9 | 1 << 5 | 2);
 	maker_put16(&o.m, at - 32 + 0x10, 20 << 9 | 1 << 5 | 1);
 	o.m.data[at - 32 + 0x0d] = 123;
-	maker_short(&o.m, at, "DIR        ", 0x10, 4, 0);
+	maker_short(&o.m, at, "DIR        ", 0x11, 4, 0);
 	maker_chain(&o.m, 2, 2);
 	maker_chain(&o.m, 4, 5);
 	maker_dots(&o.m, 4, 0);
