@@ -64,6 +64,11 @@ check() {
 		# what it cannot open has no map
 		sed -E '/hash=ENOKEY/s/ map=[^ ]*//' tree.all |
 			{ [ -z "$by_kernel" ] && cat || sed -E 's/ (map|hash)=[^ ]*//g'; } >tree
+		# mke2fs gives a file that is one hole 60 inline bytes: the kernel reads them, but its
+		# SEEK_DATA passes over them; a copy made by our SEEK_DATA must not lose them
+		case $name in
+		inline-data*) sed -Ei '/^\/only-hole /s/ map=[^ ]*//' tree kernel.all ;;
+		esac
 		differ "$name" "the kernel" kernel.all tree
 	fi
 

@@ -40,7 +40,7 @@ static void a_small_buffer_cuts_between_characters(void **state)
 static void case_does_not_matter_beyond_ascii(void **state)
 {
 	(void)state;
-	assert_true(utf8_equal_nocase("Stra\xc3\x9f" "E", 7, "sTRA\xc3\x9f" "e", 7));
+	assert_true(utf8_equal_nocase("Gro\xc3\x9fMUT", 8, "gRO\xc3\x9fmut", 8));
 	assert_true(utf8_equal_nocase("\xc3\x84pfel", 6, "\xc3\xa4PFEL", 6));
 	assert_false(utf8_equal_nocase("a", 1, "ab", 2));
 	assert_false(utf8_equal_nocase("\xff", 1, "\xfe", 1));
@@ -51,8 +51,8 @@ static void casefold_is_nfdicf(void **state)
 	char *a, *b;
 
 	(void)state;
-	assert_int_equal(utf8_casefold("Stra\xc3\x9f" "e\xc2\xad", 9, &a), 0);
-	assert_string_equal(a, "strasse"); /* the soft hyphen is ignorable */
+	assert_int_equal(utf8_casefold("Gro\xc3\x9f\xc2\xad", 7, &a), 0);
+	assert_string_equal(a, "gross"); /* the soft hyphen is ignorable */
 	free(a);
 	assert_int_equal(utf8_casefold("\xc3\x85", 2, &a), 0);
 	assert_int_equal(utf8_casefold("a\xcc\x8a", 3, &b), 0);
