@@ -165,7 +165,8 @@ static int read_names(int dir, struct manifest_names *names)
 
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
 			continue;
-		snprintf(name, sizeof(name), "%s\001%c", entry->d_name, dtype_letter(entry->d_type));
+		snprintf(name, sizeof(name), "%s\001%c", entry->d_name,
+			 dtype_letter(entry->d_type));
 		manifest_names_add(names, name, strlen(name));
 	}
 	err = errno;
@@ -175,8 +176,8 @@ static int read_names(int dir, struct manifest_names *names)
 
 static void walk(int parent, const char *name, const char *path, int depth)
 {
-	CLEANUP(closep) int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW |
-						       O_CLOEXEC);
+	CLEANUP(closep)
+	int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct manifest_names names = {0};
 	int err;
 

@@ -195,8 +195,8 @@ static void print_xattrs(ext2_ino_t number)
 /* One line; returns the mode, or 0. */
 static uint32_t print_entry(ext2_ino_t number, const char *path)
 {
-	CLEANUP(freep) struct ext2_inode_large *inode =
-		calloc(1, EXT2_INODE_SIZE(fs->super) + sizeof(*inode));
+	CLEANUP(freep)
+	struct ext2_inode_large *inode = calloc(1, EXT2_INODE_SIZE(fs->super) + sizeof(*inode));
 	struct manifest_node node;
 	errcode_t err;
 
@@ -281,7 +281,8 @@ int main(int argc, char **argv)
 			return 2;
 	}
 	if (argc - optind != 1) {
-		fputs("usage: manifest_ext2 [--without FIELD,...] [--offset BYTES] IMAGE\n", stderr);
+		fputs("usage: manifest_ext2 [--without FIELD,...] [--offset BYTES] IMAGE\n",
+		      stderr);
 		return 2;
 	}
 	err = ext2fs_open2(argv[optind], io_options, EXT2_FLAG_64BITS, 0, 0, unix_io_manager, &fs);

@@ -137,10 +137,11 @@ static uint32_t print_entry(uint64_t id, const char *path, char dtype)
 static int take_entry(void *ctx, const struct tree_entry *entry)
 {
 	char text[TREE_NAME_MAX + 32];
-	char letter = entry->type == DT_UNKNOWN ? 'u' : manifest_type((uint32_t)DTTOIF(entry->type));
+	char letter =
+		entry->type == DT_UNKNOWN ? 'u' : manifest_type((uint32_t)DTTOIF(entry->type));
 
-	snprintf(text, sizeof(text), "%.*s\001%c%" PRIu64, (int)entry->name_len, entry->name, letter,
-		 entry->id);
+	snprintf(text, sizeof(text), "%.*s\001%c%" PRIu64, (int)entry->name_len, entry->name,
+		 letter, entry->id);
 	if (strncmp(text, ".\001", 2) && strncmp(text, "..\001", 3))
 		manifest_names_add(ctx, text, strlen(text));
 	return 0;
@@ -182,12 +183,9 @@ static void walk(uint64_t id, const char *path, char dtype, int depth)
 int main(int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{"without", required_argument, NULL, 'w'},
-		{"offset", required_argument, NULL, 'o'},
-		{"map", no_argument, NULL, 'm'},
-		{"nocheck", no_argument, NULL, 'n'},
-		{"limit", required_argument, NULL, 'l'},
-		{NULL, 0, NULL, 0},
+		{"without", required_argument, NULL, 'w'}, {"offset", required_argument, NULL, 'o'},
+		{"map", no_argument, NULL, 'm'},	   {"nocheck", no_argument, NULL, 'n'},
+		{"limit", required_argument, NULL, 'l'},   {NULL, 0, NULL, 0},
 	};
 	CLEANUP(image_closep) struct image *img = NULL;
 	CLEANUP(image_closep) struct image *slice = NULL;
