@@ -38,7 +38,7 @@ check() {
 	rev0) by_ext2=dtype,xattr ;; # libext2fs refuses to look for any
 	inline-data | inline-data-1024) by_ext2=dtype,blocks,hash ;; # it invents the end of a hole
 	inline-*) by_ext2=dtype,blocks ;; # the kernel counts one for what lies in the inode
-	verity) by_kernel=hash ;; # kernels without FS_VERITY refuse to read
+	verity) by_kernel="hash" ;; # kernels without FS_VERITY refuse to read
 	encrypted) by_ext2='' ;; # libext2fs shows names as they are on the disk
 	esac
 

@@ -39,9 +39,9 @@ for layout in bookworm bullseye trixie ubuntu gpt; do
 	[ mnt/usr/bin/perl -ef mnt/usr/bin/perl5.36.0 ] || fail "$layout: hard links"
 
 	# the root, entry by entry, but for what is mounted over
-	manifest "$by" mnt | grep -v "^/$boot_dir[ /]" >ours || true
+	manifest "$by" mnt | grep -v "^/${boot_dir}[ /]" >ours || true
 	if command -v manifest_ext2 >/dev/null; then
-		manifest_ext2 "$by" --offset $((56 * MiB)) pi.img | grep -v "^/$boot_dir[ /]" >theirs
+		manifest_ext2 "$by" --offset $((56 * MiB)) pi.img | grep -v "^/${boot_dir}[ /]" >theirs
 		diff theirs ours | head -n 20 | cut -c 1-300
 		cmp -s theirs ours || fail "$layout: e2fsprogs sees another root"
 	fi
