@@ -170,6 +170,8 @@ const struct command cmd_mount = {
 		"                   let modes in the image count for yourself as well\n"
 		"  nonempty         cover what is in DIR\n"
 		"  nocheck          read on where a checksum is wrong, with a warning\n"
+		"  noload, norecovery\n"
+		"                   leave an ext4 journal alone: what it holds is not shown\n"
 		"  uid=N, gid=N     owner and group of all files of FAT volumes\n"
 		"  umask=MODE       permissions that these files do not have, octal\n"
 		"  time_offset=MIN  minutes from UTC that their times are in\n"

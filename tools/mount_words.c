@@ -26,6 +26,7 @@ enum meaning {
 	WORD_NONEMPTY,
 	WORD_DEBUG,
 	WORD_NOCHECK,
+	WORD_NOLOAD,
 	WORD_UID,
 	WORD_GID,
 	WORD_UMASK,
@@ -48,6 +49,8 @@ static const struct {
 	{"nonempty", WORD_NONEMPTY},
 	{"debug", WORD_DEBUG},
 	{"nocheck", WORD_NOCHECK},
+	{"noload", WORD_NOLOAD},
+	{"norecovery", WORD_NOLOAD},
 	{"uid=*", WORD_UID},
 	{"gid=*", WORD_GID},
 	{"umask=*", WORD_UMASK},
@@ -108,14 +111,14 @@ static int wrong(const char *word, const char *why)
 	return STATUS_USAGE;
 }
 
-static int parse_number(const char *word, const char *text, int base, long low, long high,
-			long *out)
+static int parse_number(const char *word, const char *text, int base, long long low, long long high,
+			long long *out)
 {
 	char *end;
-	long number;
+	long long number;
 
 	errno = 0;
-	number = strtol(text, &end, base);
+	number = strtoll(text, &end, base);
 	if (errno || end == text || *end)
 		return wrong(word, base == 8 ? "not an octal number" : "not a number");
 	if (number < low || number > high)
@@ -128,17 +131,17 @@ static int set_number(struct mount_words *words, enum meaning meaning, const cha
 		      const char *value)
 {
 	struct fat_options *fat = &words->stack.fat;
-	long number;
+	long long number;
 	int status;
 
 	switch (meaning) {
 	case WORD_UID:
-		status = parse_number(word, value, 10, 0, UINT32_MAX - 1L, &number);
+		status = parse_number(word, value, 10, 0, UINT32_MAX - 1LL, &number);
 		if (!status)
 			fat->uid = (uid_t)number;
 		return status;
 	case WORD_GID:
-		status = parse_number(word, value, 10, 0, UINT32_MAX - 1L, &number);
+		status = parse_number(word, value, 10, 0, UINT32_MAX - 1LL, &number);
 		if (!status)
 			fat->gid = (gid_t)number;
 		return status;
@@ -242,6 +245,9 @@ static int apply(struct mount_words *words, enum meaning meaning, const char *wo
 		return STATUS_DONE;
 	case WORD_NOCHECK:
 		words->stack.ext4.nocheck = true;
+		return STATUS_DONE;
+	case WORD_NOLOAD:
+		words->stack.ext4.noload = true;
 		return STATUS_DONE;
 	case WORD_FSNAME:
 		return set_string(&words->fsname, &words->mount.fsname, value);

@@ -59,6 +59,18 @@ static void numbers_reach_the_volumes(void **state)
 	assert_true(words->stack.ext4.nocheck);
 }
 
+static void a_journal_can_be_left_alone(void **state)
+{
+	static const char *const names[] = {"noload", "norecovery"};
+	struct mount_words *words = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		words->stack.ext4.noload = false;
+		assert_int_equal(mount_words_add(words, names[i]), STATUS_DONE);
+		assert_true(words->stack.ext4.noload);
+	}
+}
+
 static void wrong_numbers_are_named(void **state)
 {
 	static const char *const wrong[] = {"uid=",
@@ -132,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(words_of_fstab_say_nothing),
 		TEST(numbers_reach_the_volumes),
+		TEST(a_journal_can_be_left_alone),
 		TEST(wrong_numbers_are_named),
 		TEST(unknown_words_are_refused_unless_sloppy),
 		TEST(rw_means_nothing_to_the_helper_alone),
