@@ -71,6 +71,7 @@ static void copy_to_name(struct copy *copy, const char *path, const char *dest)
 {
 	CLEANUP(closep) int fd = -1;
 	struct tree_attr attr;
+	struct stat st;
 
 	if (view_find(copy->tree, path, true, &attr) < 0) {
 		copy->failed = true;
@@ -81,10 +82,18 @@ static void copy_to_name(struct copy *copy, const char *path, const char *dest)
 		copy->failed = true;
 		return;
 	}
-	fd = open(dest, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-	if (fd < 0) {
-		view_error(dest, -errno);
-		copy->failed = true;
+	/* emptied only when it is known what it is */
+	fd = open(dest, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		copy_failed(copy, "", -errno);
+		return;
+	}
+	if (copy_is_image(copy, &st)) {
+		copy_failed(copy, "", -ETXTBSY);
+		return;
+	}
+	if (S_ISREG(st.st_mode) && ftruncate(fd, 0) < 0) {
+		copy_failed(copy, "", -errno);
 		return;
 	}
 	copy_to_fd(copy, &attr, fd, "");
@@ -125,7 +134,8 @@ static int open_dest(const char *dest, bool must_be_directory, int *out_fd, char
 	return 0;
 }
 
-static int copy_all(struct tree *tree, char **paths, int count, const char *dest, bool recursive)
+static int copy_all(struct tree *tree, const struct stat *image, char **paths, int count,
+		    const char *dest, bool recursive, bool quiet)
 {
 	CLEANUP(closep) int dest_fd = -1;
 	CLEANUP(freep) char *name = NULL;
@@ -142,6 +152,8 @@ static int copy_all(struct tree *tree, char **paths, int count, const char *dest
 		view_error(dest, -ENOMEM);
 		return STATUS_FAILED;
 	}
+	copy.image = image;
+	copy.progress = copy.progress && !quiet;
 	if (name && !recursive) {
 		copy_to_name(&copy, paths[0], dest);
 	} else {
@@ -163,7 +175,8 @@ static int run(int argc, char **argv)
 	};
 	CLEANUP(stack_closep) struct stack *stack = NULL;
 	struct common_options common = COMMON_OPTIONS_DEFAULT;
-	bool recursive = false;
+	bool recursive = false, known;
+	struct stat image;
 
 	for (;;) {
 		int got = options_next(&cmd_cp, argc, argv, "rRa", options, &common);
@@ -180,8 +193,9 @@ static int run(int argc, char **argv)
 		return usage_error(&cmd_cp, "an image, a path and a destination are needed");
 	if (view_open(argv[optind], &common, &stack) < 0)
 		return STATUS_FAILED;
-	return copy_all(stack_tree(stack), argv + optind + 1, argc - optind - 2, argv[argc - 1],
-			recursive);
+	known = stat(argv[optind], &image) == 0;
+	return copy_all(stack_tree(stack), known ? &image : NULL, argv + optind + 1,
+			argc - optind - 2, argv[argc - 1], recursive, common.verbosity < 0);
 }
 
 const struct command cmd_cp = {

@@ -72,7 +72,8 @@ void copy_failed(struct copy *copy, const char *path, int err)
 	if (err == -ENOSPC || err == -EDQUOT || err == -EROFS)
 		copy->stop = true;
 	copy_clear_progress(copy);
-	log_error("%s%s%s: %s", copy->dest, *path ? "/" : "", path, strerror(-err));
+	log_error("%s%s%s: %s", copy->dest, *path ? "/" : "", path,
+		  err == -ETXTBSY ? "the image itself: not overwritten" : strerror(-err));
 }
 
 static int append_path(struct walk *walk, size_t at, const char *name)
@@ -94,9 +95,22 @@ static int append_path(struct walk *walk, size_t at, const char *name)
 	return 0;
 }
 
-/* Takes away what is in the way, unless it is a directory. */
-static int clear_way(int dir_fd, const char *name)
+bool copy_is_image(const struct copy *copy, const struct stat *st)
 {
+	if (!copy->image)
+		return false;
+	if (S_ISBLK(st->st_mode) && S_ISBLK(copy->image->st_mode))
+		return st->st_rdev == copy->image->st_rdev;
+	return st->st_dev == copy->image->st_dev && st->st_ino == copy->image->st_ino;
+}
+
+/* Takes away what is in the way, unless it is a directory or the image itself. */
+static int clear_way(const struct copy *copy, int dir_fd, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && copy_is_image(copy, &st))
+		return -ETXTBSY;
 	if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
 		return -errno;
 	return 0;
@@ -177,7 +191,7 @@ static int copy_leaf(struct walk *walk, const struct tree_attr *attr, int dir_fd
 
 	if (attr->nlink > 1)
 		first = idmap_find(&copy->links, attr->id);
-	err = clear_way(dir_fd, name);
+	err = clear_way(copy, dir_fd, name);
 	if (err)
 		return err;
 	if (first && link_to_first(copy, first->text, dir_fd, name)) {

@@ -3,6 +3,7 @@
 #ifndef BRAMBLE_TOOLS_COPY_H
 #define BRAMBLE_TOOLS_COPY_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -14,6 +15,7 @@ struct copy {
 	const char *dest; /* borrowed: the destination as the user named it, for messages */
 	bool dest_named; /* dest is the name of what is copied, not the directory to copy into */
 	int dest_fd; /* borrowed: the directory that everything is copied below */
+	const struct stat *image; /* borrowed: the image's own file, never to be written; or NULL */
 	struct idmap
 		links; /* ids of files with more names -> the first copy, relative to dest_fd */
 	struct idmap directories; /* ids of the directories that this copy_node() has copied */
@@ -37,6 +39,9 @@ void copy_node(struct copy *copy, uint64_t id, const char *name);
 
 /* Copies the data of a regular file to @fd, which may be a pipe. @path is for messages. */
 void copy_to_fd(struct copy *copy, const struct tree_attr *attr, int fd, const char *path);
+
+/* Whether @st is the image that is copied from. */
+bool copy_is_image(const struct copy *copy, const struct stat *st);
 
 /* Notes and logs a failure at @path. Full and read-only destinations stop the whole copy. */
 void copy_failed(struct copy *copy, const char *path, int err);

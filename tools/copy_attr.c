@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -80,8 +81,18 @@ static int copy_xattrs(struct copy *copy, const struct target *t, uint64_t id)
 		size_t len;
 
 		err = view_xattr_value(copy->tree, id, names + i, &value, &len);
-		if (!err)
-			err = set_xattr(t, names + i, value, len);
+		if (err)
+			return err;
+		err = set_xattr(t, names + i, value, len);
+		/* the destination's limit for one file, which looks like a full disk */
+		if (err == -ENOSPC || err == -E2BIG) {
+			copy_clear_progress(copy);
+			log_warn("cp: attribute %s of inode %" PRIu64 " does not fit into the "
+				 "destination: left out",
+				 names + i, id);
+			copy->failed = true;
+			err = 0;
+		}
 		if (is_refusal(err)) {
 			log_debug("cp: attribute %s is not allowed here: %s", names + i,
 				  strerror(-err));

@@ -57,6 +57,18 @@ mkdir d/empty
 expect 1 bramble cp -r pi.img /bin/empty d # a file over a directory
 said "$work/err" "Is a directory"
 
+### the image itself is never written, whatever it holds under its own name
+mkdir own self
+echo small >own/self.img
+truncate -s 4M self/self.img
+mke2fs -q -F -d own self/self.img
+before=$(sha256sum <self/self.img)
+expect 1 bramble cp self/self.img /self.img self/self.img
+said "$work/err" "bramble: self/self.img: the image itself"
+expect 1 bramble cp self/self.img /self.img self
+expect 1 bramble cp -r self/self.img / self
+[ "$before" = "$(sha256sum <self/self.img)" ] || fail "the image was overwritten"
+
 ### links in the destination are no way out of it
 mkdir t outside
 echo precious >outside/fstab
@@ -132,6 +144,21 @@ if [ "$(id -u)" = 0 ]; then
 	expect 1 bramble cp -r pi.img / full
 	said "$work/err" "No space left on device"
 	[ "$(wc -l <"$work/err")" -lt 5 ] || fail "one word about a full disk is enough"
+fi
+
+### an attribute that is too large for the destination is one failure, not a full disk
+if [ "$(id -u)" = 0 ]; then
+	mkdir wide wide.src
+	touch wide.src/a wide.src/b
+	head -c 2500 /dev/zero | tr '\0' x >value
+	truncate -s 8M wide.img narrow.img
+	mke2fs -q -F -b 4096 -d wide.src wide.img
+	debugfs -w -R 'ea_set -f value /a user.big' wide.img 2>/dev/null
+	mke2fs -q -F -b 1024 -I 128 narrow.img
+	loop_mount narrow.img wide
+	expect 1 bramble cp -r wide.img / wide
+	said "$work/err" "attribute user.big of inode"
+	[ -e wide/b ] && [ "$(stat -c %a wide/a)" = 644 ] || fail "the copy ended with it"
 fi
 
 ### an ordinary user: what is not allowed is left out, the rest is there
