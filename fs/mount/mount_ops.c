@@ -18,6 +18,8 @@
 
 #define FOREVER_SECONDS 1e9
 #define BUFFER_MIN_BYTES 131072u
+#define ACL_ACCESS "system.posix_acl_access"
+#define ACL_DEFAULT "system.posix_acl_default"
 #define ABSENT_XATTRS 256u /* questions in vain before it is looked whether there are any */
 
 /* Splicing was slower than copying in every measurement; it is never asked for. */
@@ -362,7 +364,7 @@ static void reply_xattr(fuse_req_t req, const char *buf, size_t size, ssize_t n)
  */
 static bool is_unsupported(struct mount_server *server, const char *name)
 {
-	bool is_acl = strncmp(name, "system.posix_acl_", 17) == 0;
+	bool is_acl = strcmp(name, ACL_ACCESS) == 0 || strcmp(name, ACL_DEFAULT) == 0;
 
 	if (strcmp(name, "security.selinux") != 0 && (!is_acl || server->checked))
 		return false;
@@ -370,7 +372,11 @@ static bool is_unsupported(struct mount_server *server, const char *name)
 	if (atomic_fetch_add_explicit(&server->absent_xattrs, 1, memory_order_relaxed) <
 	    ABSENT_XATTRS)
 		return false;
-	return tree_lacks_xattr(server->tree, name);
+	if (!is_acl)
+		return tree_lacks_xattr(server->tree, name);
+	/* ls takes the answer to one for both */
+	return tree_lacks_xattr(server->tree, ACL_ACCESS) &&
+	       tree_lacks_xattr(server->tree, ACL_DEFAULT);
 }
 
 static void on_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)

@@ -106,6 +106,22 @@ if [ "$(id -u)" = 0 ] && command -v setfacl >/dev/null && setfacl -m u:65534:r r
 	expect 1 "${user[@]}" cat m/denied
 	[ "$(getfacl -cp m/given)" = "$(getfacl -cp root/given)" ] || fail "$(getfacl m/given)"
 	expect 0 bramble umount m
+
+	# ls takes the answer about one kind of list for both: a default one alone must be seen
+	mkdir -p default/dir default/many
+	touch default/many/{1..300}
+	setfacl -d -m u:65534:r default/dir
+	truncate -s 32M default.img
+	mke2fs -q -t ext4 -d default default.img
+	expect 0 bramble mount default.img m
+	for at in 1 2; do
+		ls -l m/many >/dev/null
+		getfattr -n system.posix_acl_access m/many/* >out 2>err || true
+		said err "No such attribute"
+	done
+	! grep -q "not supported" err || fail "says that there are no lists: $(tail -1 err)"
+	ls -l m/many m | grep -q '^drwxr-xr-x+ .* dir$' || fail "default list not shown"
+	expect 0 bramble umount m
 fi
 
 # mount(8) and fstab: a /sbin of our own with the helper in it
