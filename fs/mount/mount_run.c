@@ -158,9 +158,13 @@ static int open_session(const char *path, const struct mount_options *options,
 		mount_check_quote(path, "cannot be mounted", said);
 		return -EINVAL;
 	}
-	err = fuse_session_mount(session, path);
+	/* before the mount: a signal between the two would leave a dead one behind */
+	err = fuse_set_signal_handlers(session);
+	if (!err)
+		err = fuse_session_mount(session, path);
 	capture_end(&capture, said, sizeof(said));
 	if (err < 0) {
+		fuse_remove_signal_handlers(session);
 		fuse_session_destroy(session);
 		return mount_check_after(path, options, said);
 	}
@@ -253,7 +257,7 @@ static int mount_and_serve(struct tree *tree, const char *path, const struct mou
 	}
 	if (!options->debug)
 		fuse_set_log_func(on_fuse_log);
-	err = fuse_set_signal_handlers(session) < 0 ? -EIO : shake_hands(session);
+	err = shake_hands(session);
 	if (err) {
 		log_error("%s: the kernel's FUSE does not answer: %s", path, strerror(-err));
 	} else {
