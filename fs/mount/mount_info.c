@@ -70,19 +70,20 @@ static unsigned int number_option(const char *options, const char *name)
 /* ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [FIELD...] - TYPE SOURCE OPTIONS */
 static bool parse_line(char *line, const char *path, struct mount_info *out)
 {
-	char *save, *device = NULL, *point = NULL, *type, *source, *options;
-	char *word = strtok_r(line, " ", &save);
+	/* not strtok_r(), which passes over an empty source */
+	char *device = NULL, *point = NULL, *type, *source, *options;
+	char *word = strsep(&line, " ");
 
 	for (int i = 0; word && strcmp(word, "-") != 0; i++) {
 		if (i == 2)
 			device = word;
 		if (i == 4)
 			point = word;
-		word = strtok_r(NULL, " ", &save);
+		word = strsep(&line, " ");
 	}
-	type = strtok_r(NULL, " ", &save);
-	source = strtok_r(NULL, " ", &save);
-	options = strtok_r(NULL, " \n", &save);
+	type = strsep(&line, " ");
+	source = strsep(&line, " ");
+	options = strsep(&line, "\n");
 	if (!word || !device || !point || !type || !source || !options)
 		return false;
 	unescape(point);
