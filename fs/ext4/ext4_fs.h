@@ -19,6 +19,13 @@
 /* Descriptors of this many groups are remembered; those behind are read each time. */
 #define EXT4_GROUP_CACHE 16384u
 
+/*
+ * Blocks of an inode table that are read ahead together, as the kernel's inode_readahead_blks, and
+ * how many such windows are remembered as asked for.
+ */
+#define EXT4_INODE_WINDOW 32u
+#define EXT4_INODE_WINDOWS 256u
+
 struct ext4_fc;
 
 /* Set while opening, constant afterwards but for the caches, which are atomic. */
@@ -59,6 +66,7 @@ struct ext4 {
 
 	uint32_t group_cache_count;
 	_Atomic uint64_t *group_tables; /* first block of the inode table; 0: not read yet */
+	_Atomic uint64_t windows[EXT4_INODE_WINDOWS]; /* of inode tables, plus 1 */
 	_Atomic uint64_t overhead_blocks; /* for statfs; 0: not counted yet */
 	_Atomic uint64_t free_clusters; /* likewise, plus 1 */
 	_Atomic uint64_t free_inodes; /* likewise, plus 1 */

@@ -173,13 +173,29 @@ static int check_inode(struct ext4 *fs, const struct ext4_inode *inode)
 	return 0;
 }
 
+/* Who reads one inode soon reads its neighbours: a cold table is fetched in larger parts. */
+static void read_ahead(struct ext4 *fs, uint64_t block)
+{
+	uint64_t window = block / EXT4_INODE_WINDOW;
+	_Atomic uint64_t *asked = &fs->windows[window % EXT4_INODE_WINDOWS];
+	uint64_t bytes = (uint64_t)EXT4_INODE_WINDOW * fs->block_size;
+
+	if (atomic_load_explicit(asked, memory_order_relaxed) == window + 1)
+		return;
+	atomic_store_explicit(asked, window + 1, memory_order_relaxed);
+	image_will_need(fs->img, window * bytes, bytes);
+}
+
 static int read_table(struct ext4 *fs, uint32_t number, uint8_t *raw)
 {
 	uint32_t offset;
 	uint64_t block;
 	int err = locate(fs, number, &block, &offset);
 
-	return err ? err : ext4_read_bytes(fs, block, offset, raw, fs->inode_size);
+	if (err)
+		return err;
+	read_ahead(fs, block);
+	return ext4_read_bytes(fs, block, offset, raw, fs->inode_size);
 }
 
 int ext4_inode_read_table(struct ext4 *fs, uint32_t number, uint8_t *raw)

@@ -86,6 +86,12 @@ static int view_read_at(struct image *img, void *buf, size_t len, uint64_t offse
 	return 0;
 }
 
+/* Most of what will be read lies where it always did. */
+static void view_will_need(struct image *img, uint64_t offset, uint64_t len)
+{
+	image_will_need(container_of(img, struct view, base)->parent, offset, len);
+}
+
 static void view_close(struct image *img)
 {
 	struct view *view = container_of(img, struct view, base);
@@ -97,6 +103,7 @@ static void view_close(struct image *img)
 static const struct image_ops view_ops = {
 	.kind = "journal",
 	.read_at = view_read_at,
+	.will_need = view_will_need,
 	.close = view_close,
 };
 

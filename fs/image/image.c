@@ -28,6 +28,12 @@ int image_read_at(struct image *img, void *buf, size_t len, uint64_t offset)
 	return img->ops->read_at(img, buf, len, offset);
 }
 
+void image_will_need(struct image *img, uint64_t offset, uint64_t len)
+{
+	if (img->ops->will_need && offset < img->size)
+		img->ops->will_need(img, offset, min_u64(len, img->size - offset));
+}
+
 void image_close(struct image *img)
 {
 	if (img)
@@ -46,9 +52,17 @@ static int slice_read_at(struct image *img, void *buf, size_t len, uint64_t offs
 	return image_read_at(slice->parent, buf, len, slice->start + offset);
 }
 
+static void slice_will_need(struct image *img, uint64_t offset, uint64_t len)
+{
+	struct slice *slice = container_of(img, struct slice, base);
+
+	image_will_need(slice->parent, slice->start + offset, len);
+}
+
 static const struct image_ops slice_ops = {
 	.kind = "slice",
 	.read_at = slice_read_at,
+	.will_need = slice_will_need,
 	.close = free_image,
 };
 

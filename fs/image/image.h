@@ -19,6 +19,9 @@ struct image_ops {
 	/* Fills all of @buf. The range is already known to lie inside the image. */
 	int (*read_at)(struct image *img, void *buf, size_t len, uint64_t offset);
 
+	/* The range, which lies inside the image, will be read soon. NULL: nothing to be done. */
+	void (*will_need)(struct image *img, uint64_t offset, uint64_t len);
+
 	/* Releases @img itself and everything it owns. */
 	void (*close)(struct image *img);
 };
@@ -58,6 +61,9 @@ int image_memory(const void *data, size_t size, struct image **out);
  * shorter since it was opened). Never a short read.
  */
 int image_read_at(struct image *img, void *buf, size_t len, uint64_t offset);
+
+/* A hint: the part of the range that lies inside the image is worth reading ahead. */
+void image_will_need(struct image *img, uint64_t offset, uint64_t len);
 
 /* Accepts NULL. */
 void image_close(struct image *img);

@@ -46,6 +46,13 @@ static int raw_read_at(struct image *img, void *buf, size_t len, uint64_t offset
 	return 0;
 }
 
+static void raw_will_need(struct image *img, uint64_t offset, uint64_t len)
+{
+	struct raw *raw = container_of(img, struct raw, base);
+
+	posix_fadvise(raw->fd, (off_t)offset, (off_t)len, POSIX_FADV_WILLNEED);
+}
+
 static void raw_close(struct image *img)
 {
 	struct raw *raw = container_of(img, struct raw, base);
@@ -57,6 +64,7 @@ static void raw_close(struct image *img)
 static const struct image_ops raw_ops = {
 	.kind = "raw",
 	.read_at = raw_read_at,
+	.will_need = raw_will_need,
 	.close = raw_close,
 };
 
