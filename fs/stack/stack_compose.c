@@ -44,7 +44,10 @@ static int find_autoboot(struct stack *stack)
 		if (pi_autoboot_partition(text, &device.number) == 0) {
 			int found = stack_volume_find(stack, &device);
 
-			return is_kind(stack, found, STACK_VOLUME_FAT) ? found : NONE;
+			return is_kind(stack, found, STACK_VOLUME_FAT) &&
+					       stack_volume_open(stack, (size_t)found) == 0
+				       ? found
+				       : NONE;
 		}
 		return NONE;
 	}
