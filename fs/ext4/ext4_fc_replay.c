@@ -283,7 +283,8 @@ static int replay_inode(struct replay *r, uint8_t *value, size_t len)
 	struct fc_inode *inode = get_inode(r, number);
 	uint8_t *raw = value + sizeof(struct ext4_disk_fc_inode);
 
-	if (!inode)
+	/* the log may have brought a superblock with smaller inodes than the scan knew */
+	if (!inode || len - sizeof(struct ext4_disk_fc_inode) > r->base->inode_size)
 		return leave_out(r, "the contents", number);
 	/* only an empty directory may begin or cease to ignore case: its names are folded or not */
 	if (inode->first_name &&

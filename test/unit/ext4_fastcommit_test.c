@@ -34,6 +34,15 @@ static int read_inode(void *ctx, uint32_t number, uint8_t *raw)
 	return number == 99 ? -EBADMSG : 0;
 }
 
+static int read_small_inode(void *ctx, uint32_t number, uint8_t *raw)
+{
+	uint8_t whole[INODE_SIZE];
+	int err = read_inode(ctx, number, whole);
+
+	memcpy(raw, whole, 128);
+	return err;
+}
+
 static int lookup(void *ctx, uint32_t dir, const char *name, size_t len, uint32_t *out_inode)
 {
 	static const struct {
@@ -476,6 +485,27 @@ static void records_that_do_not_fit_are_left_out(void **state)
 	assert_int_equal(links_of(f, 13), 2);
 }
 
+/* The log was scanned before the journal's replay brought a superblock with smaller inodes. */
+static void inode_larger_than_those_of_the_volume_is_left_out(void **state)
+{
+	struct fixture *f = *state;
+	struct ext4_fc_base small = base;
+	struct ext4_fc_log log;
+	uint8_t *raw = malloc(128);
+
+	assert_non_null(raw);
+	small.inode_size = 128;
+	small.read_inode = read_small_inode;
+	fb_head(&f->b);
+	fb_inode(&f->b, 12, S_IFREG | 0600, 3, EXTENTS, 0x55, 160);
+	fb_tail(&f->b);
+	assert_true(scan(f, 1, &log) > 0);
+	assert_int_equal(ext4_fc_open(&log, &small, &f->fc), 0);
+	assert_int_equal(read_small_inode(NULL, 12, raw), 0);
+	assert_false(ext4_fc_patch_inode(f->fc, 12, raw));
+	free(raw);
+}
+
 static void names_in_a_directory_without_case_are_one(void **state)
 {
 	struct fixture *f = *state;
@@ -509,6 +539,7 @@ int main(void)
 		TEST(ranges_outside_the_volume_are_left_out),
 		TEST(new_directory_hides_what_its_blocks_held),
 		TEST(records_that_do_not_fit_are_left_out),
+		TEST(inode_larger_than_those_of_the_volume_is_left_out),
 		TEST(names_in_a_directory_without_case_are_one),
 	};
 
