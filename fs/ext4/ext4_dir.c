@@ -19,7 +19,7 @@
 #include "ext4/ext4_nokey.h"
 
 /* Cookies from here on are of names that fast commits added; no directory has as many bytes. */
-#define FAST_COOKIE (UINT64_C(1) << 62)
+#define FAST_COOKIE (TREE_COOKIES_END / 2)
 
 #define INLINE_PARENT_BYTES 4u /* an inline directory begins with its parent's number */
 

@@ -35,6 +35,12 @@
 /* Bytes of the longest extended attribute's value (XATTR_SIZE_MAX). */
 #define TREE_XATTR_MAX 65536
 
+/*
+ * Cookies of a volume's entries stay below this; those above are for trees that add entries to
+ * another's. FUSE and NFS give them to programs as signed 64 bits.
+ */
+#define TREE_COOKIES_END ((uint64_t)1 << 62)
+
 struct tree;
 
 struct tree_attr {
@@ -90,8 +96,8 @@ struct tree_ops {
 	int (*parent)(struct tree *tree, uint64_t dir, uint64_t *out_id);
 
 	/*
-	 * Lists @dir from @cookie on, without "." and "..". Cookies of entries are 3 and above; 0 is
-	 * the start. A cookie stays valid as long as the id does.
+	 * Lists @dir from @cookie on, without "." and "..". Cookies of entries are 3 and above and
+	 * below TREE_COOKIES_END; 0 is the start. A cookie stays valid as long as the id does.
 	 */
 	int (*readdir)(struct tree *tree, uint64_t dir, uint64_t cookie, tree_entry_fn take,
 		       void *ctx);

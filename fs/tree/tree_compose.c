@@ -19,9 +19,6 @@
 /* Ids stay below this: FUSE and NFS give them to programs as signed 64 bits. */
 #define IDS_END ((uint64_t)1 << 62)
 
-/* Cookies of made-up entries: above those of any volume (FUSE and NFS take signed 64 bits). */
-#define COOKIE_MADE_UP ((uint64_t)1 << 62)
-
 struct part {
 	struct tree *tree; /* owned */
 	uint64_t base; /* its root's id; ids of the first part are its own */
@@ -81,7 +78,11 @@ static const struct part *part_of(const struct compose *compose, uint64_t id, ui
 		if (id - part->base >= part->tree->span)
 			return NULL;
 		*out_id = id - part->base;
-		if (i > 0 && *out_id == 0)
+		if (i == 0)
+			return part;
+		if (*out_id == TREE_ROOT)
+			return NULL; /* that place is not used: the root is the range's first */
+		if (*out_id == 0)
 			*out_id = TREE_ROOT;
 		return part;
 	}
@@ -230,9 +231,9 @@ static int compose_readdir(struct tree *tree, uint64_t dir, uint64_t cookie, tre
 {
 	struct compose *compose = of(tree);
 	struct listing listing = {.compose = compose, .dir = dir, .take = take, .ctx = ctx};
-	uint64_t first = cookie >= COOKIE_MADE_UP ? cookie - COOKIE_MADE_UP : 0;
+	uint64_t first = cookie >= TREE_COOKIES_END ? cookie - TREE_COOKIES_END : 0;
 
-	if (cookie < COOKIE_MADE_UP && !made_up_of(compose, dir)) {
+	if (cookie < TREE_COOKIES_END && !made_up_of(compose, dir)) {
 		uint64_t part_dir;
 		int err;
 
@@ -250,7 +251,7 @@ static int compose_readdir(struct tree *tree, uint64_t dir, uint64_t cookie, tre
 			.name = entry->name,
 			.name_len = strlen(entry->name),
 			.id = uncover(compose, entry->id),
-			.next = COOKIE_MADE_UP + i + 1,
+			.next = TREE_COOKIES_END + i + 1,
 			.type = DT_DIR,
 		};
 
