@@ -44,14 +44,7 @@ static bool is_text(const char *value, size_t len)
 {
 	if (len && value[len - 1] == '\0')
 		len--;
-	for (size_t i = 0; i < len;) {
-		size_t n = json_utf8_length(value + i, len - i);
-
-		if (n == 0 || (unsigned char)value[i] < 0x20 || value[i] == 0x7f)
-			return false;
-		i += n;
-	}
-	return true;
+	return format_is_printable(value, len);
 }
 
 static void print_xattr(void *ctx, const char *name, const char *value, size_t len)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "json.h"
 
 struct type {
 	uint32_t format;
@@ -124,12 +125,50 @@ void format_size(uint64_t bytes, char out[FORMAT_SIZE_BYTES])
 	snprintf(out, FORMAT_SIZE_BYTES, "%.1f %s", value, units[i]);
 }
 
+/* The bytes of one character that a terminal shows; 0: what is there might command it instead. */
+static size_t printable_length(const char *text, size_t len)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n = json_utf8_length(text, len);
+
+	if (n == 1 && (p[0] < 0x20 || p[0] == 0x7f))
+		return 0;
+	/* U+0080 to U+009f, among them an 8-bit form of ESC [ */
+	if (n == 2 && p[0] == 0xc2 && p[1] < 0xa0)
+		return 0;
+	return n;
+}
+
+bool format_is_printable(const char *text, size_t len)
+{
+	while (len) {
+		size_t n = printable_length(text, len);
+
+		if (n == 0)
+			return false;
+		text += n;
+		len -= n;
+	}
+	return true;
+}
+
 void format_print_name(FILE *out, const char *name)
 {
+	size_t len = strlen(name);
+
 	if (!isatty(fileno(out))) {
 		fputs(name, out);
 		return;
 	}
-	for (; *name; name++)
-		fputc((unsigned char)*name < 0x20 || *name == 0x7f ? '?' : *name, out);
+	while (len) {
+		size_t n = printable_length(name, len);
+
+		if (n)
+			fwrite(name, 1, n, out);
+		else
+			fputc('?', out);
+		n = n ? n : 1;
+		name += n;
+		len -= n;
+	}
 }

@@ -30,10 +30,10 @@ void format_time_utc(const struct timespec *time, char out[FORMAT_TIME_BYTES]);
 /* "512 bytes", "1.5 GiB". */
 void format_size(uint64_t bytes, char out[FORMAT_SIZE_BYTES]);
 
-/*
- * Prints a name. Control characters, which could command a terminal, become '?' where @out is one;
- * a pipe gets the bytes as they are.
- */
+/* Whether it is UTF-8 without control characters, which could command a terminal. */
+bool format_is_printable(const char *text, size_t len);
+
+/* Prints a name. What is not printable becomes '?' on a terminal; a pipe gets the bytes as they are. */
 void format_print_name(FILE *out, const char *name);
 
 #endif

@@ -47,16 +47,33 @@ static int run_command(int argc, char **argv)
 	return command->run(argc - 1, argv + 1);
 }
 
-/* A closed standard stream would give its number to the image or to /dev/fuse. */
+/*
+ * A closed standard stream would give its number to the image or to /dev/fuse. What takes its place
+ * cannot be used, so that results for a closed stdout are an error as elsewhere.
+ */
 static void open_standard_streams(void)
 {
 	int fd;
 
 	do {
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/dev/null", O_PATH);
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
+}
+
+/* A full disk behind stdout must not look like success; closing, too, may tell of it (NFS, quota). */
+static bool stdout_is_written(void)
+{
+	bool failed = ferror(stdout);
+
+	if (fclose(stdout) != 0)
+		log_error("standard output: %s", strerror(errno));
+	else if (failed)
+		log_error("standard output: cannot be written");
+	else
+		return true;
+	return false;
 }
 
 int main(int argc, char **argv)
@@ -67,10 +84,7 @@ int main(int argc, char **argv)
 	open_standard_streams();
 	status = strcmp(name, "mount.bramble") == 0 ? mount_helper(argc, argv)
 						    : run_command(argc, argv);
-	/* A full disk behind stdout must not look like success. */
-	if ((fflush(stdout) != 0 || ferror(stdout)) && status == STATUS_DONE) {
-		log_error("standard output: %s", strerror(errno));
+	if (!stdout_is_written() && status == STATUS_DONE)
 		return STATUS_FAILED;
-	}
 	return status;
 }

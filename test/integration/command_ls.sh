@@ -31,7 +31,21 @@ printf 'a\tb\nc\033[31m\nthird\n\303\244 \360\237\230\200\n\344\377\n' | diff - 
 if command -v script >/dev/null; then
 	script -qec "bramble ls pi.img /home/pi" /dev/null </dev/null | tr -d '\r' >"$work/out"
 	said "$work/out" 'a?b?c?[31m'
+	mkdir c1
+	: >c1/$'x\xc2\x9b31my\x9bz\xc3\xa4' # CSI in 8 bits, with and without UTF-8
+	truncate -s 1M c1.img
+	mke2fs -q -F -d c1 c1.img
+	script -qec "bramble ls c1.img" /dev/null </dev/null | tr -d '\r' >"$work/out"
+	said "$work/out" 'x??31my?zä'
 fi
+
+# what cannot be written is no success
+expect 1 sh -c 'bramble ls pi.img >/dev/full'
+said "$work/err" "bramble: standard output: No space left on device"
+expect 1 sh -c 'bramble ls -R pi.img >/dev/full'
+said "$work/err" "bramble: standard output: "
+expect 1 sh -c 'bramble ls pi.img >&-'
+said "$work/err" "bramble: standard output: Bad file descriptor"
 
 expect 1 bramble ls pi.img /none
 said "$work/err" "bramble: /none: No such file or directory"
