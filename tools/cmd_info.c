@@ -2,8 +2,10 @@
 /* bramble info: what an image consists of. */
 #include "tools.h"
 
+#include <errno.h>
 #include <stdio.h>
 
+#include "base/log.h"
 #include "info.h"
 #include "view.h"
 
@@ -30,11 +32,18 @@ static int run(int argc, char **argv)
 		return usage_error(&cmd_info, "%s: one image at a time", argv[optind + 1]);
 	image = argv[optind];
 	options.partition = common.partition;
-	info_collect_begin(&warnings);
+	/* the warnings are part of the facts, even where they are not to be shown on stderr */
+	if (common.verbosity < 0)
+		log_set_level(LOG_LEVEL_WARN);
+	info_collect_begin(&warnings, common.verbosity < 0 ? LOG_LEVEL_ERROR : LOG_LEVEL_DEBUG);
 	err = stack_inspect(image, &options, &stack);
 	info_collect_end();
 	if (err)
 		goto out;
+	/* its absence was logged */
+	if (options.partition >= 0 &&
+	    !partition_find(stack_table(stack), (unsigned int)options.partition))
+		err = -ENOENT;
 	if (common.json)
 		info_print_json(image, stack, &options, &warnings);
 	else

@@ -17,7 +17,8 @@ static void collect(void *ctx, enum log_level level, const char *line)
 	struct info_warnings *warnings = ctx;
 	char **larger;
 
-	fprintf(stderr, "bramble: %s\n", line);
+	if (level <= warnings->shown)
+		fprintf(stderr, "bramble: %s\n", line);
 	if (level > LOG_LEVEL_WARN || warnings->count == WARNINGS_MAX)
 		return;
 	larger = realloc(warnings->lines, (warnings->count + 1) * sizeof(*larger));
@@ -29,8 +30,9 @@ static void collect(void *ctx, enum log_level level, const char *line)
 		warnings->count++;
 }
 
-void info_collect_begin(struct info_warnings *warnings)
+void info_collect_begin(struct info_warnings *warnings, enum log_level shown)
 {
+	warnings->shown = shown;
 	log_set_sink(collect, warnings);
 }
 

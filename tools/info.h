@@ -3,16 +3,18 @@
 #ifndef BRAMBLE_TOOLS_INFO_H
 #define BRAMBLE_TOOLS_INFO_H
 
+#include "base/log.h"
 #include "stack/stack.h"
 
 /* The lines that were logged while an image was inspected. */
 struct info_warnings {
+	enum log_level shown; /* the highest level that goes to stderr as well */
 	char **lines; /* owned */
 	size_t count;
 };
 
-/* Collects all that is logged from here on, beside writing it to stderr as ever. */
-void info_collect_begin(struct info_warnings *warnings);
+/* Collects all that is logged from here on, beside writing to stderr what is not above @shown. */
+void info_collect_begin(struct info_warnings *warnings, enum log_level shown);
 void info_collect_end(void);
 void info_warnings_finish(struct info_warnings *warnings);
 

@@ -23,6 +23,12 @@ expect 0 bramble info -v pi.img
 said "$work/out" "has_journal"
 expect 0 bramble info --partition 2 pi.img
 if grep -q BOOTFS "$work/out"; then fail "--partition 2 shows partition 1"; fi
+expect 1 bramble info --partition 9 pi.img
+said "$work/err" "no partition 9"
+head -c 50M pi.img >short.img
+expect 0 bramble info -q --json short.img
+[ ! -s "$work/err" ] || fail "-q is not quiet: $(cat "$work/err")"
+jq -e '.warnings | length > 0' "$work/out" >/dev/null || fail "-q takes facts away"
 
 bramble info --json pi.img >info.json
 is .table.kind mbr
