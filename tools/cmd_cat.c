@@ -69,14 +69,8 @@ static int run(int argc, char **argv)
 	int status = STATUS_DONE;
 	bool broken = false;
 
-	switch (options_next(&cmd_cat, argc, argv, "", NULL, &common)) {
-	case OPTIONS_END:
-		break;
-	case OPTIONS_HELP:
-		return STATUS_DONE;
-	default:
-		return STATUS_USAGE;
-	}
+	if (!options_common(&cmd_cat, argc, argv, &common, &status))
+		return status;
 	if (argc - optind < 2)
 		return usage_error(&cmd_cat, "an image and a path are needed");
 	buf = malloc(BUFFER_BYTES);

@@ -37,16 +37,11 @@ static void print_commands(void)
 static int run(int argc, char **argv)
 {
 	struct common_options common = COMMON_OPTIONS_DEFAULT;
+	int status;
 	const struct command *command;
 
-	switch (options_next(&cmd_help, argc, argv, "", NULL, &common)) {
-	case OPTIONS_END:
-		break;
-	case OPTIONS_HELP:
-		return STATUS_DONE;
-	default:
-		return STATUS_USAGE;
-	}
+	if (!options_common(&cmd_help, argc, argv, &common, &status))
+		return status;
 	if (optind == argc) {
 		print_commands();
 		return STATUS_DONE;

@@ -13,19 +13,14 @@ static int run(int argc, char **argv)
 {
 	CLEANUP(stack_closep) struct stack *stack = NULL;
 	struct common_options common = COMMON_OPTIONS_DEFAULT;
+	int status;
 	struct stack_options options = STACK_OPTIONS_DEFAULT;
 	struct info_warnings warnings = {0};
 	const char *image;
 	int err;
 
-	switch (options_next(&cmd_info, argc, argv, "", NULL, &common)) {
-	case OPTIONS_END:
-		break;
-	case OPTIONS_HELP:
-		return STATUS_DONE;
-	default:
-		return STATUS_USAGE;
-	}
+	if (!options_common(&cmd_info, argc, argv, &common, &status))
+		return status;
 	if (optind == argc)
 		return usage_error(&cmd_info, "an image is needed");
 	if (argc - optind > 1)

@@ -103,7 +103,7 @@ static int run(int argc, char **argv)
 
 static int help_mount(struct mount_words *words, int argc, char **argv)
 {
-	const char *namespace = NULL;
+	const char *where = NULL;
 	bool fake = false;
 	int option, status;
 
@@ -120,8 +120,7 @@ static int help_mount(struct mount_words *words, int argc, char **argv)
 			log_set_level(LOG_LEVEL_INFO);
 			break;
 		case 'N':
-			namespace
-			= optarg;
+			where = optarg;
 			break;
 		case 'o':
 			status = mount_words_add(words, optarg);
@@ -141,7 +140,7 @@ static int help_mount(struct mount_words *words, int argc, char **argv)
 			  "IMAGE DIR [-sfnv] [-N NAMESPACE] [-o OPTIONS]");
 		return STATUS_USAGE;
 	}
-	return mount_image(argv[optind], argv[optind + 1], words, namespace, fake);
+	return mount_image(argv[optind], argv[optind + 1], words, where, fake);
 }
 
 int mount_helper(int argc, char **argv)

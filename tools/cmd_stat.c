@@ -180,14 +180,8 @@ static int run(int argc, char **argv)
 	struct json json = {.out = stdout};
 	int status = STATUS_DONE;
 
-	switch (options_next(&cmd_stat, argc, argv, "", NULL, &common)) {
-	case OPTIONS_END:
-		break;
-	case OPTIONS_HELP:
-		return STATUS_DONE;
-	default:
-		return STATUS_USAGE;
-	}
+	if (!options_common(&cmd_stat, argc, argv, &common, &status))
+		return status;
 	if (argc - optind < 2)
 		return usage_error(&cmd_stat, "an image and a path are needed");
 	if (view_open(argv[optind], &common, &stack) < 0)

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -23,6 +24,7 @@
 #include "view.h"
 
 #define OPEN_MAX_FRAMES 64u
+#define LINK_PATH_MAX (16u * PATH_MAX) /* bytes */
 #define OPEN_DIRECTORY (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 /* A directory that is being copied. */
@@ -209,7 +211,8 @@ static int copy_leaf(struct walk *walk, const struct tree_attr *attr, int dir_fd
 	if (err)
 		return err;
 	copy->files++;
-	if (attr->nlink < 2 || first)
+	/* with paths of any length a damaged image could fill the memory: then it is copied again */
+	if (attr->nlink < 2 || first || path_len > LINK_PATH_MAX)
 		return 0;
 	err = append_path(walk, path_len, name);
 	if (!err)

@@ -3,6 +3,7 @@
 #include "ls_walk.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "base/log.h"
 #include "idmap.h"
 #include "view.h"
+
+#define PATH_BYTES_MAX (16u * PATH_MAX)
 
 struct waiting {
 	char *path; /* owned */
@@ -58,7 +61,8 @@ static bool is_dots(const char *name)
 /* Puts the directories of @listing on the stack, the last one first. */
 static int push_children(struct walk *walk, const char *path, const struct listing *listing)
 {
-	const char *slash = path[strlen(path) - 1] == '/' ? "" : "/";
+	size_t len = strlen(path);
+	const char *slash = path[len - 1] == '/' ? "" : "/";
 
 	for (size_t i = listing->count; i-- > 0;) {
 		const struct listing_entry *entry = &listing->entries[i];
@@ -67,6 +71,9 @@ static int push_children(struct walk *walk, const char *path, const struct listi
 		if (is_dots(entry->name) || (entry->name[0] == '.' && !walk->all) ||
 		    !is_directory(walk->tree, entry))
 			continue;
+		/* a hostile image is as deep as it has inodes; all these paths are kept and printed */
+		if (len > PATH_BYTES_MAX)
+			return -ENAMETOOLONG;
 		if (asprintf(&child, "%s%s%s", path, slash, entry->name) < 0)
 			return -ENOMEM;
 		if (push(walk, child, entry->id) < 0) {
@@ -96,8 +103,9 @@ static int visit_one(struct walk *walk, const char *path, uint64_t id, ls_walk_f
 	visited = visit(ctx, path, &listing, first);
 	if (visited)
 		err = visited;
-	if (walk->recursive && push_children(walk, path, &listing) < 0)
-		err = view_error(path, -ENOMEM);
+	visited = walk->recursive ? push_children(walk, path, &listing) : 0;
+	if (visited)
+		err = view_error(path, visited);
 	listing_finish(&listing);
 	return err;
 }

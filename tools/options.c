@@ -151,3 +151,14 @@ int options_next(const struct command *command, int argc, char **argv, const cha
 		}
 	}
 }
+
+bool options_common(const struct command *command, int argc, char **argv,
+		    struct common_options *common, int *out_status)
+{
+	int got = options_next(command, argc, argv, "", NULL, common);
+
+	if (got == OPTIONS_END)
+		return true;
+	*out_status = got == OPTIONS_HELP ? STATUS_DONE : STATUS_USAGE;
+	return false;
+}

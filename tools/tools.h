@@ -78,6 +78,13 @@ struct common_options {
 int options_next(const struct command *command, int argc, char **argv, const char *short_options,
 		 const struct option *long_options, struct common_options *common);
 
+/*
+ * All options of a command that has none but the common ones. False: the command ends with
+ * *@out_status. True: argv[optind] is the first argument.
+ */
+bool options_common(const struct command *command, int argc, char **argv,
+		    struct common_options *common, int *out_status);
+
 /* Parses a partition's number. -EINVAL (logged): not one. */
 int options_partition(const char *text, int *out_number);
 
