@@ -143,7 +143,7 @@ static int copy_all(struct tree *tree, const struct stat *image, char **paths, i
 	bool failed;
 
 	if (!*dest) {
-		view_error("\"\"", -ENOENT);
+		view_error(dest, -ENOENT);
 		return STATUS_FAILED;
 	}
 	if (open_dest(dest, count > 1, &dest_fd, &name) < 0)

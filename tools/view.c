@@ -18,14 +18,15 @@ int view_open(const char *image, const struct common_options *common, struct sta
 
 int view_error(const char *path, int err)
 {
-	log_error("%s: %s", path, strerror(-err));
+	log_error("%s: %s", *path ? path : "\"\"", strerror(-err));
 	return err;
 }
 
 int view_find(struct tree *tree, const char *path, bool follow, struct tree_attr *out)
 {
 	uint64_t id;
-	int err = tree_walk(tree, path, follow, &id);
+	/* "" is no path (POSIX), though a walk of no steps ends where it began */
+	int err = *path ? tree_walk(tree, path, follow, &id) : -ENOENT;
 
 	if (!err)
 		err = tree_getattr(tree, id, out);

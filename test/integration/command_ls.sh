@@ -49,6 +49,8 @@ said "$work/err" "bramble: standard output: Bad file descriptor"
 
 expect 1 bramble ls pi.img /none
 said "$work/err" "bramble: /none: No such file or directory"
+expect 1 bramble ls -R pi.img ""
+said "$work/err" "No such file or directory"
 expect 1 bramble ls pi.img /etc/fstab/x
 said "$work/err" "Not a directory"
 expect 1 bramble ls pi.img /bin/loop
