@@ -205,10 +205,14 @@ static void raise_read_ahead(const char *path)
 		log_debug("mount: read-ahead stays small: %s: %m", name);
 }
 
-/* Leaves the terminal and tells the parent, which waits at the other end of @ready, to end. */
-static void enter_background(int ready)
+/*
+ * Leaves the terminal and tells the parent, which waits at the other end of @ready, to end.
+ * -EPIPE: it was ended before, by ^C perhaps, so that nobody wants the mount any more.
+ */
+static int enter_background(int ready)
 {
 	static const int done;
+	int err = 0;
 	CLEANUP(closep) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (chdir("/") < 0)
@@ -221,8 +225,9 @@ static void enter_background(int ready)
 		dup2(null, STDERR_FILENO);
 	}
 	if (write(ready, &done, sizeof(done)) < 0)
-		log_debug("mount: the parent is gone: %m");
+		err = -errno;
 	close(ready);
+	return err;
 }
 
 static int serve(struct fuse_session *session)
@@ -263,8 +268,9 @@ static int mount_and_serve(struct tree *tree, const char *path, const struct mou
 	} else {
 		raise_read_ahead(path);
 		if (*ready >= 0)
-			enter_background(take_fd(ready));
-		err = serve(session);
+			err = enter_background(take_fd(ready));
+		if (!err)
+			err = serve(session);
 		if (err)
 			log_error("%s: serving the mount: %s", path, strerror(-err));
 	}
