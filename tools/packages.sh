@@ -38,3 +38,11 @@ packages_install() {
 		apt-get -q -y -o Acquire::Retries=3 -o Dpkg::Use-Pty=0 install \
 			--no-install-recommends "${missing[@]}" </dev/null
 }
+
+# machine_ready: what udev and systemd give a machine, and a bare container may lack; silent
+machine_ready() {
+	[ "$(id -u)" = 0 ] || return 0
+	[ -e /dev/fuse ] || modprobe fuse 2>/dev/null || true
+	# fusermount3 reads it when an ordinary user unmounts
+	[ -e /etc/mtab ] || [ -L /etc/mtab ] || ln -s ../proc/self/mounts /etc/mtab || true
+}
