@@ -6,7 +6,7 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config libfuse3-dev libutf8p
 	libsodium-dev)
 packages_run=(fuse3)
 packages_demo=(e2fsprogs dosfstools mtools fdisk)
-packages_test=(clang llvm clang-format shellcheck libcmocka-dev libext2fs-dev libcap2-bin acl attr
+packages_test=(clang libclang-rt-14-dev llvm clang-format shellcheck libcmocka-dev libext2fs-dev libcap2-bin acl attr
 	eatmydata e2fsprogs fuse2fs dosfstools mtools fdisk gdisk mount util-linux procps file jq python3
 	gzip bzip2 xz-utils zstd zip zsh bash-completion man-db mandoc dpkg-dev)
 
