@@ -2,6 +2,7 @@
 /* What bramble info prints for people. */
 #include "info.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -159,7 +160,8 @@ static void print_volume(const struct stack_volume *volume, bool details)
 	if (volume->mount_point[0])
 		print_fact("Mounted at:", volume->mount_point);
 	if (volume->error)
-		print_fact("Damaged:", strerror(-volume->error));
+		print_fact(volume->error == -EOPNOTSUPP ? "Not read:" : "Damaged:",
+			   strerror(-volume->error));
 	else if (volume->kind == STACK_VOLUME_EXT4)
 		print_ext4(&volume->ext4, details);
 	else if (volume->kind == STACK_VOLUME_FAT)

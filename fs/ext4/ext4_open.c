@@ -115,11 +115,6 @@ static int replay_journal(struct ext4 *fs)
 	return err;
 }
 
-static bool needs_replay(const struct ext4 *fs)
-{
-	return (fs->compat & EXT4_COMPAT_HAS_JOURNAL) && (fs->incompat & EXT4_INCOMPAT_RECOVER);
-}
-
 static void warn_if_cut(const struct ext4 *fs)
 {
 	uint64_t bytes = fs->blocks_count * fs->block_size;
@@ -137,9 +132,15 @@ static int open_volume(struct ext4 *fs, bool noload)
 		return err;
 	warn_if_cut(fs);
 	err = make_caches(fs);
-	if (err || noload || !needs_replay(fs))
+	if (err || noload || !(fs->compat & EXT4_COMPAT_HAS_JOURNAL))
 		return err;
-	return replay_journal(fs);
+	/* whether it is clean, only its own device knows: the kernel does not mount without it */
+	if (fs->journal_inode == 0) {
+		log_error("ext4: the journal is external, on another device: "
+			  "mount -o noload reads the file system without it");
+		return -EOPNOTSUPP;
+	}
+	return fs->incompat & EXT4_INCOMPAT_RECOVER ? replay_journal(fs) : 0;
 }
 
 void ext4_close(struct ext4 *fs)

@@ -36,6 +36,9 @@ int ext4_probe(struct image *img)
 
 	if (err)
 		return err;
+	/* a journal's own device has the magic number, and no inodes: it is refused by name */
+	if (le32_get(sb.feature_incompat) & EXT4_INCOMPAT_JOURNAL_DEV)
+		return 0;
 	/* Two bytes of magic are little: the sizes must make sense as well. */
 	if (le32_get(sb.log_block_size) > EXT4_MAX_LOG_BLOCK_SIZE ||
 	    le32_get(sb.inodes_per_group) == 0 || le32_get(sb.blocks_per_group) == 0)
@@ -99,12 +102,6 @@ static int check_features(const struct ext4_disk_superblock *sb)
 	if (incompat & ~EXT4_INCOMPAT_READABLE) {
 		ext4_feature_names(0, incompat & ~EXT4_INCOMPAT_READABLE, 0, names, sizeof(names));
 		log_error("ext4: cannot read a file system with the feature %s", names);
-		return -EOPNOTSUPP;
-	}
-	if ((incompat & EXT4_INCOMPAT_RECOVER) &&
-	    (le32_get(sb->feature_compat) & EXT4_COMPAT_HAS_JOURNAL) &&
-	    le32_get(sb->journal_inode) == 0) {
-		log_error("ext4: the file system needs its journal, which is on another device");
 		return -EOPNOTSUPP;
 	}
 	return 0;

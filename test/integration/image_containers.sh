@@ -39,3 +39,13 @@ fi
 
 expect 0 "$program" disk.img
 echo "$tried containers refused"
+
+# A journal on another device is refused by its name, from either side.
+mke2fs -q -F -O journal_dev -b 4096 journal.img 16M
+expect 1 bramble ls journal.img
+said err "external journal"
+mke2fs -q -F -t ext4 -b 4096 -O ^resize_inode external.img 32M
+debugfs -w -R 'ssv journal_inum 0' external.img </dev/null 2>/dev/null
+debugfs -w -R 'ssv journal_dev 0x700' external.img </dev/null 2>/dev/null
+expect 1 bramble ls external.img
+said err "journal is external"
