@@ -535,6 +535,39 @@ static int map_outside(void *ctx, uint64_t logical, uint64_t *out_physical, uint
 	return err;
 }
 
+static int map_twice(void *ctx, uint64_t logical, uint64_t *out_physical, uint32_t *out_count)
+{
+	return map_block(ctx, logical % 8, out_physical, out_count);
+}
+
+static int map_first_only(void *ctx, uint64_t logical, uint64_t *out_physical, uint32_t *out_count)
+{
+	return logical ? -ENOTSUP : map_block(ctx, logical, out_physical, out_count);
+}
+
+static void journal_that_shows_a_block_twice_is_damage(void **state)
+{
+	struct fixture *f = *state;
+
+	jb_start(&f->b, 0, 0, 1, 7);
+	transaction(&f->b, 5, 0x51);
+	f->where.map = map_twice;
+	assert_int_equal(open_journal(f), -EUCLEAN);
+}
+
+static void journal_with_more_blocks_than_the_image_is_damage_unread(void **state)
+{
+	struct fixture *f = *state;
+
+	jb_start(&f->b, 0, 0, 1, 7);
+	transaction(&f->b, 5, 0x51);
+	jb_put32(jb_block(&f->b, 0) + 0x10, JB_FS_BLOCKS + 1);
+	f->where.fs_blocks = UINT32_MAX;
+	f->where.journal_blocks = UINT32_MAX;
+	f->where.map = map_first_only;
+	assert_int_equal(open_journal(f), -EUCLEAN);
+}
+
 static void journal_with_holes_or_outside_is_damage(void **state)
 {
 	struct fixture *f = *state;
@@ -575,6 +608,8 @@ int main(void)
 		TEST(revoke_block_that_claims_too_much_is_damage),
 		TEST(descriptor_longer_than_the_log_is_damage),
 		TEST(full_log_ends_where_it_began),
+		TEST(journal_that_shows_a_block_twice_is_damage),
+		TEST(journal_with_more_blocks_than_the_image_is_damage_unread),
 		TEST(journal_with_holes_or_outside_is_damage),
 	};
 
