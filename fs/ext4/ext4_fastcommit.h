@@ -28,7 +28,7 @@ struct ext4_fc_scan {
 	bool started;
 };
 
-/* Takes one block. 1: no further block is wanted; -EOPNOTSUPP, -ENOMEM. */
+/* Takes one block. 1: no further block is wanted; -EOPNOTSUPP, -EFBIG (logged), -ENOMEM. */
 int ext4_fc_scan_block(struct ext4_fc_scan *scan, const uint8_t *block, uint32_t block_size);
 
 /* Hands over what is complete and releases the rest; out->bytes is NULL if there is nothing. */

@@ -18,6 +18,9 @@
 #define NAME_MAX_BYTES 255u
 #define INODE_MIN_BYTES 128u
 
+/* The usual 256 blocks at their largest: what is made of the records is several times as large. */
+#define LOG_MAX_BYTES (16u << 20)
+
 #define SCAN_ENDS 1
 
 static bool len_is_valid(const struct ext4_fc_scan *scan, uint16_t tag, size_t len)
@@ -48,6 +51,10 @@ static bool len_is_valid(const struct ext4_fc_scan *scan, uint16_t tag, size_t l
 
 static int keep(struct ext4_fc_scan *scan, const uint8_t *record, size_t len)
 {
+	if (len > LOG_MAX_BYTES - scan->log.len) {
+		log_error("ext4: journal: fast commits of more than %u bytes", LOG_MAX_BYTES);
+		return -EFBIG;
+	}
 	if (scan->room - scan->log.len < len) {
 		size_t room = max_u64(scan->room * 2, scan->log.len + len);
 		uint8_t *bytes = realloc(scan->log.bytes, room);

@@ -66,7 +66,7 @@ static uint64_t span_of(const struct ext4 *fs, unsigned int levels)
 static void measure(const struct ext4 *fs, const uint8_t *array, uint32_t slots, uint32_t slot,
 		    struct ext4_run *out)
 {
-	uint32_t first = le32_at(array + (size_t)slot * 4);
+	uint64_t first = le32_at(array + (size_t)slot * 4);
 	uint32_t count = 1;
 
 	while (slot + count < slots) {

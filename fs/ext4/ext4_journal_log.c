@@ -16,6 +16,12 @@
 
 #define WINDOW_BYTES (256u * 1024)
 
+/*
+ * mke2fs and tune2fs make none larger. What is noted about a journal is bounded by its length, which
+ * the image must hold; blocks of a block map could be shared.
+ */
+#define JOURNAL_BLOCKS_MAX 10240000u
+
 int ext4_log_corrupt(const char *format, ...)
 {
 	char text[160];
@@ -260,7 +266,7 @@ static int decode_superblock(struct ext4_log *log, struct jbd2_disk_superblock *
 	log->sequence = be32_get(sb->sequence);
 	log->error = be32_get(sb->error);
 	log->last = log->maxlen;
-	if (log->maxlen > log->where->journal_blocks)
+	if (log->maxlen > log->where->journal_blocks || log->maxlen > JOURNAL_BLOCKS_MAX)
 		return ext4_log_corrupt("%u blocks in a file of %llu", log->maxlen,
 					(unsigned long long)log->where->journal_blocks);
 	if (log->maxlen > log->where->img->size / log->block_size)
@@ -290,7 +296,8 @@ int ext4_log_open(const struct ext4_journal_where *where, struct ext4_log *log)
 	log->where = where;
 	log->block_size = where->block_size;
 	if (where->fs_blocks > UINT64_MAX / 2 / where->block_size ||
-	    where->journal_blocks > where->fs_blocks)
+	    where->journal_blocks > where->fs_blocks ||
+	    where->journal_blocks > where->img->size / where->block_size)
 		return ext4_log_corrupt("%llu blocks in a volume of %llu",
 					(unsigned long long)where->journal_blocks,
 					(unsigned long long)where->fs_blocks);
