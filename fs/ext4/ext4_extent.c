@@ -129,7 +129,10 @@ static int open_node(const struct ext4 *fs, uint32_t inode, const uint8_t *bytes
 			  : check_leaf(fs, inode, &node, begin, end);
 }
 
-/* The checksum lies behind the last place for an entry and covers all before it. */
+/*
+ * The checksum lies behind the last place for an entry and covers all before it. It fits: open_node
+ * has checked the number of places, and 12 does not divide the rest of a block.
+ */
 static int check_node_checksum(const struct ext4 *fs, const struct ext4_inode *inode,
 			       uint64_t block, const uint8_t *bytes)
 {
@@ -141,13 +144,46 @@ static int check_node_checksum(const struct ext4 *fs, const struct ext4_inode *i
 		return 0;
 	memcpy(&disk, bytes, sizeof(disk));
 	end = sizeof(disk) + le16_get(disk.max) * sizeof(struct ext4_disk_extent);
-	if (le16_get(disk.magic) != EXT4_EXTENT_MAGIC || !range_fits(end, 4, fs->block_size))
-		return 0; /* open_node says more about it */
 	got = crc32c(inode->csum_seed, bytes, end);
 	want = le32_at(bytes + end);
 	if (got != want)
 		return ext4_bad_checksum(fs, "extent block %llu of inode %u",
 					 (unsigned long long)block, inode->number);
+	return 0;
+}
+
+/* Reads the node below @index, which covers the file up to @end, into @block. */
+static int open_child(struct ext4 *fs, const struct ext4_inode *inode, const struct index *index,
+		      uint64_t end, uint16_t depth, uint8_t *block, struct node *out)
+{
+	struct node node;
+	uint32_t first;
+	int err;
+
+	err = ext4_read_block(fs, index->leaf, block);
+	if (err)
+		return err;
+	err = open_node(fs, inode->number, block, fs->block_size, index->logical, end, &node);
+	if (err)
+		return err;
+	if (node.depth != depth)
+		return ext4_corrupt("inode %u: extent block %llu of depth %u, not %u",
+				    inode->number, (unsigned long long)index->leaf, node.depth,
+				    depth);
+	/* the kernel: a node is not empty, and begins where the index says */
+	if (node.entries == 0)
+		return ext4_corrupt("inode %u: extent block %llu is empty", inode->number,
+				    (unsigned long long)index->leaf);
+	first = depth ? index_at(&node, 0).logical : extent_at(&node, 0).logical;
+	if (first != index->logical)
+		return ext4_corrupt("inode %u: extent block %llu begins at %u, not %u",
+				    inode->number, (unsigned long long)index->leaf, first,
+				    index->logical);
+	/* last, as in the kernel: EUCLEAN where it is no node at all */
+	err = check_node_checksum(fs, inode, index->leaf, block);
+	if (err)
+		return err;
+	*out = node;
 	return 0;
 }
 
@@ -206,18 +242,17 @@ int ext4_extent_map(struct ext4 *fs, const struct ext4_inode *inode, uint64_t lo
 		    struct ext4_run *out)
 {
 	CLEANUP(freep) uint8_t *block = NULL;
-	uint64_t begin = 0, end = LOGICAL_END;
+	uint64_t end = LOGICAL_END;
 	struct node node;
 	int err;
 
 	if (logical >= LOGICAL_END)
 		return -EFBIG;
-	err = open_node(fs, inode->number, inode->block, sizeof(inode->block), begin, end, &node);
+	err = open_node(fs, inode->number, inode->block, sizeof(inode->block), 0, end, &node);
 	if (err)
 		return err;
 	while (node.depth > 0) {
 		int64_t i = find(&node, logical);
-		uint16_t depth = node.depth;
 		struct index index;
 
 		if (i < 0) {
@@ -228,26 +263,15 @@ int ext4_extent_map(struct ext4 *fs, const struct ext4_inode *inode, uint64_t lo
 			return 0;
 		}
 		index = index_at(&node, (uint32_t)i);
-		begin = index.logical;
 		if (i + 1 < node.entries)
 			end = index_at(&node, (uint32_t)(i + 1)).logical;
 		if (!block)
 			block = malloc(fs->block_size);
 		if (!block)
 			return -ENOMEM;
-		err = ext4_read_block(fs, index.leaf, block);
+		err = open_child(fs, inode, &index, end, (uint16_t)(node.depth - 1), block, &node);
 		if (err)
 			return err;
-		err = check_node_checksum(fs, inode, index.leaf, block);
-		if (err)
-			return err;
-		err = open_node(fs, inode->number, block, fs->block_size, begin, end, &node);
-		if (err)
-			return err;
-		if (node.depth != depth - 1)
-			return ext4_corrupt("inode %u: extent block %llu of depth %u below %u",
-					    inode->number, (unsigned long long)index.leaf,
-					    node.depth, depth);
 	}
 	find_in_leaf(&node, logical, end, out);
 	return 0;
