@@ -40,7 +40,6 @@ struct listing {
 	tree_entry_fn take;
 	void *ctx;
 	bool stopped;
-	unsigned int hash_version; /* for the names of encrypted directories */
 };
 
 static bool is_dot(const struct ext4_dirent *entry)
@@ -49,14 +48,29 @@ static bool is_dot(const struct ext4_dirent *entry)
 	       (entry->name_len == 2 && entry->name[0] == '.' && entry->name[1] == '.');
 }
 
-static size_t nokey_name(const struct ext4 *fs, const struct ext4_inode *dir, unsigned int version,
+/* The hash of a name in an encrypted directory: that of its bytes, or kept behind it. */
+static int hash_of(const struct ext4 *fs, const struct ext4_inode *dir,
+		   const struct ext4_dirent *entry, struct ext4_hash *out)
+{
+	size_t at = (entry->name_len + 3) & ~(size_t)3;
+
+	if (!(dir->flags & EXT4_FL_CASEFOLD))
+		return ext4_htree_hash(fs, dir, fs->default_hash, entry->name, entry->name_len,
+				       out);
+	if (!range_fits(at, 8, entry->rec_len - EXT4_DIRENT_HEAD))
+		return -EUCLEAN;
+	out->major = le32_at(entry->name + at);
+	out->minor = le32_at(entry->name + at + 4);
+	return 0;
+}
+
+static size_t nokey_name(const struct ext4 *fs, const struct ext4_inode *dir,
 			 const struct ext4_dirent *entry, char out[EXT4_NOKEY_NAME_MAX])
 {
 	struct ext4_hash hash = {0};
 
 	/* the kernel knows the hashes only where it lists by them */
-	if (ext4_dir_lists_by_hash(fs, dir) && !(dir->flags & EXT4_FL_CASEFOLD) &&
-	    ext4_htree_hash(fs, dir, version, entry->name, entry->name_len, &hash))
+	if (ext4_dir_lists_by_hash(fs, dir) && hash_of(fs, dir, entry, &hash))
 		hash = (struct ext4_hash){0};
 	return ext4_nokey_name((const uint8_t *)entry->name, entry->name_len, hash.major,
 			       hash.minor, out);
@@ -66,7 +80,7 @@ static bool matches_nokey(const struct ext4 *fs, const struct ext4_inode *dir,
 			  const struct wanted *wanted, const struct ext4_dirent *entry)
 {
 	char name[EXT4_NOKEY_NAME_MAX];
-	size_t len = nokey_name(fs, dir, fs->default_hash, entry, name);
+	size_t len = nokey_name(fs, dir, entry, name);
 
 	return len == wanted->len && memcmp(name, wanted->name, len) == 0;
 }
@@ -88,17 +102,24 @@ static bool matches(const struct ext4 *fs, const struct ext4_inode *dir,
 	return same;
 }
 
-/* Searches @size bytes of entries: 0, -ENOENT, or -EUCLEAN. */
+/*
+ * Searches @size bytes of entries: 0, -ENOENT, or -EUCLEAN. As in the kernel, an entry that is not
+ * sound hides no other; the directory without it is complete.
+ */
 static int search(const struct ext4 *fs, const struct ext4_inode *dir, const uint8_t *bytes,
 		  uint32_t size, const struct wanted *wanted, uint32_t *out_inode)
 {
 	for (uint32_t offset = 0; offset < size;) {
 		struct ext4_dirent entry;
-		int err = ext4_dirent_parse(fs, dir->number, bytes, size, offset, &entry);
+		int err = ext4_dirent_frame(fs, dir->number, bytes, size, offset, &entry);
 
 		if (err)
 			return err;
-		if (entry.inode && !is_dot(&entry) && matches(fs, dir, wanted, &entry)) {
+		if (entry.inode && entry.name_len <= size - offset - EXT4_DIRENT_HEAD &&
+		    !is_dot(&entry) && matches(fs, dir, wanted, &entry)) {
+			if (!ext4_dirent_is_sound(fs, &entry))
+				return ext4_corrupt("directory %u: entry for inode %u of %u",
+						    dir->number, entry.inode, fs->inodes_count);
 			*out_inode = entry.inode;
 			return 0;
 		}
@@ -157,8 +178,13 @@ static int next_block(struct ext4_dir_reader *reader, uint64_t *logical, uint64_
 		if (ext4_dir_lists_by_hash(reader->fs, dir))
 			return ext4_corrupt("directory %u has a hole at block %llu", dir->number,
 					    (unsigned long long)*logical);
-		log_warn("ext4: directory %u has a hole at block %llu: passed over", dir->number,
-			 (unsigned long long)*logical);
+		if (!reader->met_hole)
+			log_warn("ext4: directory %u has a hole at block %llu: passed over",
+				 dir->number, (unsigned long long)*logical);
+		reader->met_hole = true;
+		if ((*budget)-- == 0)
+			return ext4_corrupt("directory %u has more holes than the volume blocks",
+					    dir->number);
 		*logical = reader->run_start + reader->run.count;
 	}
 	return 1;
@@ -301,7 +327,7 @@ static void give(struct listing *listing, const struct ext4_dirent *disk, uint64
 	if (listing->dir->flags & EXT4_FL_ENCRYPT) {
 		entry.name = hidden;
 		entry.name_len =
-			nokey_name(listing->fs, listing->dir, listing->hash_version, disk, hidden);
+			nokey_name(listing->fs, listing->dir, disk, hidden);
 	} else if (disk->name_len == 0 || memchr(disk->name, '/', disk->name_len) ||
 		   memchr(disk->name, '\0', disk->name_len)) {
 		log_warn("ext4: corrupt volume: directory %u: a name that cannot be one: left out",
@@ -420,9 +446,7 @@ int ext4_dir_list(struct ext4 *fs, const struct ext4_inode *dir, uint64_t cookie
 		.cookie = cookie,
 		.take = take,
 		.ctx = ctx,
-		.hash_version = fs->default_hash,
 	};
-
 	int err;
 
 	if (!S_ISDIR(dir->mode))

@@ -143,12 +143,11 @@ int ext4_dir_read_block(struct ext4_dir_reader *reader, uint64_t logical)
 	return check_leaf_checksum(reader, logical);
 }
 
-int ext4_dirent_parse(const struct ext4 *fs, uint32_t inode, const uint8_t *bytes, uint32_t size,
+int ext4_dirent_frame(const struct ext4 *fs, uint32_t inode, const uint8_t *bytes, uint32_t size,
 		      uint32_t offset, struct ext4_dirent *out)
 {
 	struct ext4_disk_dirent disk;
 	struct ext4_dirent entry;
-	uint32_t name_len;
 
 	if (size - offset < sizeof(disk))
 		return ext4_corrupt("directory %u: %u bytes left for an entry", inode,
@@ -160,19 +159,36 @@ int ext4_dirent_parse(const struct ext4 *fs, uint32_t inode, const uint8_t *byte
 		entry.rec_len = 65536;
 	entry.name = (const char *)bytes + offset + sizeof(disk);
 	/* 8 bits with and without the feature, as the kernel reads it: the tail's type is no length */
-	name_len = disk.name_len;
+	entry.name_len = disk.name_len;
 	entry.type = DT_UNKNOWN;
 	if ((fs->incompat & EXT4_INCOMPAT_FILETYPE) && disk.file_type < ARRAY_SIZE(types))
 		entry.type = types[disk.file_type];
-	entry.name_len = name_len;
-	if (entry.rec_len < sizeof(disk) || entry.rec_len % 4 || entry.rec_len > size - offset ||
-	    name_len > entry.rec_len - sizeof(disk))
-		return ext4_corrupt(
-			"directory %u: entry of %u bytes with a name of %u at offset %u", inode,
-			entry.rec_len, name_len, offset);
-	if (entry.inode > fs->inodes_count)
-		return ext4_corrupt("directory %u: entry for inode %u of %u", inode, entry.inode,
-				    fs->inodes_count);
+	/* what follows is another entry or nothing */
+	if (entry.rec_len < EXT4_DIRENT_MIN || entry.rec_len % 4 || entry.rec_len > size - offset ||
+	    (size - offset > entry.rec_len && size - offset - entry.rec_len < EXT4_DIRENT_MIN))
+		return ext4_corrupt("directory %u: entry of %u bytes at offset %u of %u", inode,
+				    entry.rec_len, offset, size);
+	*out = entry;
+	return 0;
+}
+
+bool ext4_dirent_is_sound(const struct ext4 *fs, const struct ext4_dirent *entry)
+{
+	return entry->name_len <= entry->rec_len - EXT4_DIRENT_HEAD &&
+	       entry->inode <= fs->inodes_count;
+}
+
+int ext4_dirent_parse(const struct ext4 *fs, uint32_t inode, const uint8_t *bytes, uint32_t size,
+		      uint32_t offset, struct ext4_dirent *out)
+{
+	struct ext4_dirent entry;
+	int err = ext4_dirent_frame(fs, inode, bytes, size, offset, &entry);
+
+	if (err)
+		return err;
+	if (!ext4_dirent_is_sound(fs, &entry))
+		return ext4_corrupt("directory %u: entry of %u bytes for inode %u, name of %zu",
+				    inode, entry.rec_len, entry.inode, entry.name_len);
 	*out = entry;
 	return 0;
 }

@@ -12,6 +12,7 @@ struct ext4_dir_reader {
 	uint8_t *block; /* block_size bytes: the block that was read last */
 	uint64_t run_start;
 	struct ext4_run run;
+	bool met_hole; /* was logged */
 };
 
 struct ext4_dirent {
@@ -45,9 +46,16 @@ int ext4_dir_read_block(struct ext4_dir_reader *reader, uint64_t logical);
 bool ext4_dir_is_index_node(const struct ext4 *fs, const uint8_t *block);
 
 /*
- * Decodes the entry at @offset of @size bytes; -EUCLEAN (logged) where it does not fit. @offset is
- * below @size. @inode is the directory's, for the log.
+ * Decodes the entry at @offset of @size bytes; -EUCLEAN (logged) where it leads to no next one.
+ * @offset is below @size. @inode is the directory's, for the log.
  */
+int ext4_dirent_frame(const struct ext4 *fs, uint32_t inode, const uint8_t *bytes, uint32_t size,
+		      uint32_t offset, struct ext4_dirent *out);
+
+/* Whether the name lies inside the entry, and the inode in the volume. */
+bool ext4_dirent_is_sound(const struct ext4 *fs, const struct ext4_dirent *entry);
+
+/* Both: -EUCLEAN (logged) also for an entry that is not sound. */
 int ext4_dirent_parse(const struct ext4 *fs, uint32_t inode, const uint8_t *bytes, uint32_t size,
 		      uint32_t offset, struct ext4_dirent *out);
 

@@ -244,6 +244,7 @@ struct ext4_disk_dirent {
 };
 static_assert(sizeof(struct ext4_disk_dirent) == 8, "ext4 directory entry");
 
+#define EXT4_DIRENT_HEAD 8u /* bytes before the name */
 #define EXT4_DIRENT_MIN 12u /* bytes of an entry with a name of one character */
 
 /* Looks like an unused entry of 12 bytes at the end of a block. */
