@@ -117,9 +117,9 @@ static void make_deep_extents(void)
 {
 	size_t root = maker_extent_file(&m, MAKER_FILE, 1000 * MAKER_BLOCK, 1, 2);
 
-	maker_extent_index(&m, root, 0, 10, 50);
+	maker_extent_index(&m, root, 0, 20, 50);
 	maker_extents(&m, maker_block(50), 2, 84, 1);
-	maker_extent_index(&m, maker_block(50), 0, 10, 52);
+	maker_extent_index(&m, maker_block(50), 0, 20, 52);
 	maker_extent_index(&m, maker_block(50), 1, 500, 53);
 	maker_extents(&m, maker_block(52), 1, 84, 0);
 	maker_extent(&m, maker_block(52), 0, 20, 3, 100);
