@@ -121,7 +121,7 @@ _bramble() {
 		local before=
 		[[ $cur == *,* ]] && before=${cur%,*},
 		mapfile -t COMPREPLY < <(compgen -P "$before" -W "allow_other default_permissions ro
-			nonempty nocheck partition= uid= gid= umask= time_offset= fsname= subtype=" \
+			nonempty nocheck noload norecovery partition= uid= gid= umask= time_offset= fsname= subtype=" \
 			-- "${cur##*,}")
 		compopt -o nospace 2>/dev/null
 		return
