@@ -68,6 +68,8 @@ ssize_t ext4_acl_to_xattr(const uint8_t *disk, size_t len, uint8_t *buf, size_t 
 		used += XATTR_BYTES;
 		at += bytes;
 	}
+	if (used == HEAD_BYTES)
+		return -ENODATA; /* the kernel: no entry is no ACL */
 	if (size && used > size)
 		return -ERANGE;
 	return (ssize_t)used;

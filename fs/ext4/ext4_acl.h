@@ -9,7 +9,8 @@
 
 /*
  * Writes the ACL as getxattr(2) gives it (linux/posix_acl_xattr.h, version 2). @size 0 asks for the
- * length. -ERANGE where @buf is too small, -EINVAL where it is no ACL, as the kernel.
+ * length. -ERANGE where @buf is too small, -EINVAL where it is no ACL, -ENODATA where it is
+ * empty, as the kernel.
  */
 ssize_t ext4_acl_to_xattr(const uint8_t *disk, size_t len, uint8_t *buf, size_t size);
 

@@ -198,6 +198,8 @@ static_assert(sizeof(struct ext4_disk_inode) == 160, "ext4 inode");
 static_assert(offsetof(struct ext4_disk_inode, generation) == 0x64, "ext4 inode");
 static_assert(offsetof(struct ext4_disk_inode, extra_isize) == 0x80, "ext4 inode");
 
+#define EXT4_FL_IMMUTABLE 0x00000010u
+#define EXT4_FL_APPEND 0x00000020u
 #define EXT4_FL_ENCRYPT 0x00000800u
 #define EXT4_FL_INDEX 0x00001000u
 #define EXT4_FL_HUGE_FILE 0x00040000u

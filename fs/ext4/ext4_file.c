@@ -107,12 +107,12 @@ int ext4_file_seek(struct ext4 *fs, const struct ext4_inode *inode, uint64_t off
 }
 
 /* As the kernel's ext4_inode_is_fast_symlink: no block but perhaps one of attributes. */
-static bool is_fast_link(const struct ext4 *fs, const struct ext4_inode *inode)
+bool ext4_link_is_fast(const struct ext4 *fs, const struct ext4_inode *inode)
 {
 	uint64_t xattr_sectors = 0;
 
-	if (inode->flags & EXT4_FL_EA_INODE)
-		return inode->size && inode->size < EXT4_BLOCK_BYTES;
+	if (inode->flags & EXT4_FL_INLINE_DATA)
+		return false;
 	if (inode->xattr_block)
 		xattr_sectors = (uint64_t)(fs->block_size / 512) << fs->cluster_bits;
 	return inode->sectors == xattr_sectors;
@@ -129,7 +129,7 @@ ssize_t ext4_link_read(struct ext4 *fs, const struct ext4_inode *inode, char *bu
 	if (inode->size == 0 || inode->size > TREE_LINK_MAX)
 		return ext4_corrupt("inode %u: symbolic link of %llu bytes", inode->number,
 				    (unsigned long long)inode->size);
-	if (!(inode->flags & EXT4_FL_INLINE_DATA) && is_fast_link(fs, inode)) {
+	if (ext4_link_is_fast(fs, inode)) {
 		if (len >= EXT4_BLOCK_BYTES)
 			return ext4_corrupt("inode %u: fast symbolic link of %zu bytes",
 					    inode->number, len);

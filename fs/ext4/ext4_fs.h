@@ -168,14 +168,18 @@ int ext4_extent_map(struct ext4 *fs, const struct ext4_inode *inode, uint64_t lo
 int ext4_indirect_map(struct ext4 *fs, const struct ext4_inode *inode, uint64_t logical,
 		      struct ext4_run *out);
 
-/* The root of the extent tree is broken: found at opening the inode, as the kernel does. */
+/* The part of the map that lies in the inode is checked when that is read, as the kernel does. */
 int ext4_extent_check_root(struct ext4 *fs, const struct ext4_inode *inode);
+int ext4_indirect_check_root(struct ext4 *fs, const struct ext4_inode *inode);
 
 /* ext4_file.c */
 ssize_t ext4_file_read(struct ext4 *fs, const struct ext4_inode *inode, void *buf, size_t len,
 		       uint64_t offset);
 int ext4_file_seek(struct ext4 *fs, const struct ext4_inode *inode, uint64_t offset, int whence,
 		   uint64_t *out_offset);
+
+/* Whether the target of a symbolic link lies in i_block as it is. */
+bool ext4_link_is_fast(const struct ext4 *fs, const struct ext4_inode *inode);
 ssize_t ext4_link_read(struct ext4 *fs, const struct ext4_inode *inode, char *buf, size_t size);
 
 /* ext4_inline.c: data inside the inode. */
@@ -197,6 +201,10 @@ int ext4_dir_list(struct ext4 *fs, const struct ext4_inode *dir, uint64_t cookie
 /* ext4_xattr.c */
 ssize_t ext4_xattr_get(struct ext4 *fs, uint32_t number, const char *name, void *buf, size_t size);
 ssize_t ext4_xattr_list(struct ext4 *fs, uint32_t number, char *buf, size_t size);
+
+/* Whether the attributes inside the inode are sound: the kernel looks at them when it reads one. */
+int ext4_xattr_check_inode(const struct ext4 *fs, const struct ext4_inode *inode,
+			   const uint8_t *raw);
 
 /* Looks for attributes of @name in all inodes; what was found is remembered. */
 bool ext4_xattr_lacks(struct ext4 *fs, const char *name);

@@ -52,6 +52,18 @@ static int check_block(const struct ext4 *fs, const struct ext4_inode *inode, ui
 	return 0;
 }
 
+int ext4_indirect_check_root(struct ext4 *fs, const struct ext4_inode *inode)
+{
+	for (size_t i = 0; i < DIRECT_BLOCKS; i++) {
+		uint32_t block = le32_at(inode->block + i * 4);
+		int err = block ? check_block(fs, inode, block) : 0;
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
 /* Blocks of the file below one slot that has @levels indirect blocks under it. */
 static uint64_t span_of(const struct ext4 *fs, unsigned int levels)
 {

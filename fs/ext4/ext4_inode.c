@@ -144,6 +144,20 @@ static void decode(const struct ext4 *fs, const struct ext4_disk_inode *disk,
 	decode_times(fs, disk, out);
 }
 
+/* Where the contents lie, as far as the inode itself says. */
+static int check_map(struct ext4 *fs, const struct ext4_inode *inode)
+{
+	if (inode->flags & EXT4_FL_INLINE_DATA) {
+		if (!(fs->incompat & EXT4_INCOMPAT_INLINE_DATA))
+			return ext4_corrupt("inode %u: inline data without the feature",
+					    inode->number);
+		return 0;
+	}
+	if (inode->flags & EXT4_FL_EXTENTS)
+		return ext4_extent_check_root(fs, inode);
+	return ext4_indirect_check_root(fs, inode);
+}
+
 static int check_inode(struct ext4 *fs, const struct ext4_inode *inode)
 {
 	if (inode->links == 0)
@@ -151,11 +165,25 @@ static int check_inode(struct ext4 *fs, const struct ext4_inode *inode)
 	if (inode->size > INT64_MAX)
 		return ext4_corrupt("inode %u: size %llu", inode->number,
 				    (unsigned long long)inode->size);
+	if ((inode->flags & EXT4_FL_INDEX) && ext4_has_csum(fs) &&
+	    !(fs->compat & EXT4_COMPAT_DIR_INDEX))
+		return ext4_corrupt("inode %u: an index without the feature", inode->number);
+	if (inode->xattr_block && (inode->xattr_block <= fs->first_data_block ||
+				   inode->xattr_block >= fs->blocks_count))
+		return ext4_corrupt("inode %u: attribute block %llu of %llu", inode->number,
+				    (unsigned long long)inode->xattr_block,
+				    (unsigned long long)fs->blocks_count);
+	if ((inode->flags & EXT4_FL_CASEFOLD) && !(fs->incompat & EXT4_INCOMPAT_CASEFOLD))
+		return ext4_corrupt("inode %u: casefold without the feature", inode->number);
 	switch (inode->mode & S_IFMT) {
 	case S_IFREG:
 	case S_IFDIR:
+		return check_map(fs, inode);
 	case S_IFLNK:
-		break;
+		if (inode->flags & (EXT4_FL_IMMUTABLE | EXT4_FL_APPEND))
+			return ext4_corrupt("inode %u: symbolic link with flags %#x",
+					    inode->number, inode->flags);
+		return ext4_link_is_fast(fs, inode) ? 0 : check_map(fs, inode);
 	case S_IFCHR:
 	case S_IFBLK:
 	case S_IFIFO:
@@ -164,13 +192,6 @@ static int check_inode(struct ext4 *fs, const struct ext4_inode *inode)
 	default:
 		return ext4_corrupt("inode %u: mode %o", inode->number, inode->mode);
 	}
-	if ((inode->flags & EXT4_FL_INLINE_DATA) && !(fs->incompat & EXT4_INCOMPAT_INLINE_DATA))
-		return ext4_corrupt("inode %u: inline data without the feature", inode->number);
-	if ((inode->flags & EXT4_FL_CASEFOLD) && !(fs->incompat & EXT4_INCOMPAT_CASEFOLD))
-		return ext4_corrupt("inode %u: casefold without the feature", inode->number);
-	if ((inode->flags & EXT4_FL_EXTENTS) && !(inode->flags & EXT4_FL_INLINE_DATA))
-		return ext4_extent_check_root(fs, inode);
-	return 0;
 }
 
 /* Who reads one inode soon reads its neighbours: a cold table is fetched in larger parts. */
@@ -238,6 +259,8 @@ int ext4_inode_read(struct ext4 *fs, uint32_t number, struct ext4_inode *out, ui
 		return err;
 	decode(fs, &disk, &inode);
 	err = check_inode(fs, &inode);
+	if (!err)
+		err = ext4_xattr_check_inode(fs, &inode, raw);
 	if (err)
 		return err;
 	*out = inode;

@@ -30,7 +30,11 @@ static int read_inode(struct ext4 *fs, uint64_t id, struct ext4_inode *out)
 	uint32_t number;
 	int err = number_of(fs, id, &number);
 
-	return err ? err : ext4_inode_read(fs, number, out, NULL);
+	if (!err)
+		err = ext4_inode_read(fs, number, out, NULL);
+	if (!err && (out->flags & EXT4_FL_EA_INODE))
+		return ext4_corrupt("inode %u holds an attribute, not a file", number);
+	return err;
 }
 
 /* An entry for a reserved inode is damage; the kernel's ext4_iget refuses it likewise. */

@@ -27,6 +27,7 @@ struct attribute {
 	size_t name_len;
 	uint32_t value_inode;
 	uint32_t value_size;
+	uint16_t value_offset;
 	const uint8_t *value; /* if value_inode is 0 */
 };
 
@@ -49,11 +50,10 @@ static bool at_end(const struct region *region, size_t at)
 	return le32_at(region->entries + at) == 0;
 }
 
-/* Decodes the entry at *@at and moves on: 1, 0 at the end, -EUCLEAN. */
+/* Decodes the entry at *@at, but for its value, and moves on: 1, 0 at the end, -EUCLEAN. */
 static int next_attribute(const struct region *region, size_t *at, struct attribute *out)
 {
 	struct ext4_disk_xattr_entry disk;
-	uint32_t offset;
 	size_t size;
 
 	if (region->entries_size - *at < 4)
@@ -74,15 +74,43 @@ static int next_attribute(const struct region *region, size_t *at, struct attrib
 		return -EUCLEAN;
 	out->value_inode = le32_get(disk.value_inode);
 	out->value_size = le32_get(disk.value_size);
+	out->value_offset = le16_get(disk.value_offset);
 	out->value = NULL;
-	offset = le16_get(disk.value_offset);
-	if (out->value_inode == 0) {
-		if (out->value_size && !range_fits(offset, out->value_size, region->values_size))
-			return -EUCLEAN;
-		out->value = region->values + (out->value_size ? offset : 0);
-	}
 	*at += size;
 	return 1;
+}
+
+/* Values, filled up to four bytes, lie in the region and behind all names, which end at @names_end. */
+static bool value_is_sound(const struct region *region, size_t names_end,
+			   const struct attribute *attribute)
+{
+	uint64_t padded = ((uint64_t)attribute->value_size + 3) & ~UINT64_C(3);
+
+	if (attribute->value_inode)
+		return attribute->value_size != 0;
+	if (attribute->value_size == 0)
+		return true;
+	return range_fits(attribute->value_offset, padded, region->values_size) &&
+	       region->values + attribute->value_offset >= region->entries + names_end;
+}
+
+/* All entries are checked before one is believed: 0 or -EUCLEAN. */
+static int check_region(const struct region *region)
+{
+	struct attribute attribute;
+	size_t names_end = 0, at = 0;
+	int more;
+
+	while ((more = next_attribute(region, &names_end, &attribute)) > 0)
+		;
+	if (more < 0)
+		return more;
+	names_end += 4; /* the end mark */
+	while (next_attribute(region, &at, &attribute) > 0) {
+		if (!value_is_sound(region, names_end, &attribute))
+			return -EUCLEAN;
+	}
+	return 0;
 }
 
 /* Calls @take for each attribute until it returns not 0, which is returned; else 0 or -EUCLEAN. */
@@ -91,15 +119,14 @@ static int each_attribute(const struct region *region,
 {
 	struct attribute attribute;
 	size_t at = 0;
-	int more, stop;
+	int err = check_region(region), stop;
 
-	/* all entries are checked before one is believed */
-	while ((more = next_attribute(region, &at, &attribute)) > 0)
-		;
-	if (more < 0)
-		return more;
-	at = 0;
+	if (err)
+		return err;
 	while (next_attribute(region, &at, &attribute) > 0) {
+		if (attribute.value_inode == 0)
+			attribute.value = region->values +
+					  (attribute.value_size ? attribute.value_offset : 0);
 		stop = take(ctx, &attribute);
 		if (stop)
 			return stop;
@@ -121,6 +148,15 @@ static bool inode_region(const struct ext4 *fs, const struct ext4_inode *inode, 
 	out->values = out->entries;
 	out->values_size = out->entries_size;
 	return true;
+}
+
+int ext4_xattr_check_inode(const struct ext4 *fs, const struct ext4_inode *inode, const uint8_t *raw)
+{
+	struct region region;
+
+	if (inode_region(fs, inode, raw, &region) && check_region(&region))
+		return ext4_corrupt("attributes in inode %u", inode->number);
+	return 0;
 }
 
 static int check_block_checksum(const struct ext4 *fs, uint64_t number, const uint8_t *block)
