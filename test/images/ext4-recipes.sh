@@ -40,7 +40,7 @@ make_sample_tree() {
 	: >"tree/$(printf 'n%.0s' $(seq 255))"
 	chmod 4711 tree/hello
 	chmod 1777 tree/empty
-	chmod 0 tree/zero
+	chmod 0400 tree/zero
 	find tree -exec touch -h -d '2021-09-08 07:06:05.123456789' {} +
 }
 

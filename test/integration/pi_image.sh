@@ -7,6 +7,7 @@
 need mke2fs debugfs sfdisk mkfs.vfat mcopy
 need_fuse
 PATH=$PATH:$BRAMBLE_BUILD/test/support
+export LC_ALL=C.UTF-8 # mcopy writes names as the locale has them
 make() { bash "$BRAMBLE_SOURCE/test/images/make-pi-image" "$@"; }
 mkdir mnt
 at_end "bramble umount '$work/mnt'"
