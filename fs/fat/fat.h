@@ -43,7 +43,10 @@ int fat_probe(struct image *img);
  */
 int fat_open(struct image *img, const struct fat_options *options, struct tree **out);
 
-/* Facts about a volume for people. @img is borrowed. Errors as fat_open. */
-int fat_info_read(struct image *img, struct fat_info *out);
+/*
+ * Facts about a volume for people. @img is borrowed. Counting what is free reads the whole table: it
+ * stays 0 unless @count_free. Errors as fat_open.
+ */
+int fat_info_read(struct image *img, bool count_free, struct fat_info *out);
 
 #endif

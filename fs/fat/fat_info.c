@@ -21,7 +21,7 @@ static void find_label(struct fat_volume *v, char out[34])
 		fat_name_label(v->geo.label, out);
 }
 
-int fat_info_read(struct image *img, struct fat_info *out)
+int fat_info_read(struct image *img, bool count_free, struct fat_info *out)
 {
 	CLEANUP(fat_volume_closep) struct fat_volume *v = NULL;
 	struct fat_info info = {0};
@@ -34,7 +34,8 @@ int fat_info_read(struct image *img, struct fat_info *out)
 	info.sector_size = v->geo.sector_size;
 	info.cluster_size = v->geo.cluster_size;
 	info.size = v->geo.size;
-	info.free = fat_table_free(v) << v->geo.cluster_shift;
+	if (count_free)
+		info.free = fat_table_free(v) << v->geo.cluster_shift;
 	find_label(v, info.label);
 	if (v->geo.serial)
 		snprintf(info.uuid, sizeof(info.uuid), "%04X-%04X", v->geo.serial >> 16,

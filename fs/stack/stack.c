@@ -108,7 +108,7 @@ int stack_open(const char *path, const struct stack_options *options, struct sta
 	if (err)
 		return err;
 	stack->options = *options;
-	stack_probe(stack);
+	stack_probe(stack, false);
 	err = show(stack);
 	if (err) {
 		if (err == -ENOENT && options->partition < 0)
@@ -129,7 +129,7 @@ int stack_inspect(const char *path, const struct stack_options *options, struct 
 	if (err)
 		return err;
 	stack->options = *options;
-	stack_probe(stack);
+	stack_probe(stack, true);
 	if (show(stack) == -ENOMEM)
 		return -ENOMEM;
 	*out = TAKE(stack);

@@ -27,8 +27,8 @@ struct stack {
 	struct tree *tree; /* owned; NULL: nothing to show */
 };
 
-/* stack_probe.c: what lies in each partition. */
-void stack_probe(struct stack *stack);
+/* stack_probe.c: what lies in each partition; free space of FAT volumes only if it is asked for. */
+void stack_probe(struct stack *stack, bool count_free);
 
 /* stack_volume.c */
 

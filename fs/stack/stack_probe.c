@@ -66,18 +66,18 @@ static void probe_ext4(struct image *img, struct stack_volume *volume)
 	snprintf(volume->uuid, sizeof(volume->uuid), "%s", volume->ext4.uuid);
 }
 
-static void probe_fat(struct image *img, struct stack_volume *volume)
+static void probe_fat(struct image *img, bool count_free, struct stack_volume *volume)
 {
 	volume->kind = STACK_VOLUME_FAT;
 	volume->kind_name = "vfat";
-	volume->error = fat_info_read(img, &volume->fat);
+	volume->error = fat_info_read(img, count_free, &volume->fat);
 	if (volume->error)
 		return;
 	snprintf(volume->label, sizeof(volume->label), "%s", volume->fat.label);
 	snprintf(volume->uuid, sizeof(volume->uuid), "%s", volume->fat.uuid);
 }
 
-static void probe_one(struct image *img, struct stack_volume *volume)
+static void probe_one(struct image *img, bool count_free, struct stack_volume *volume)
 {
 	int err = ext4_probe(img);
 
@@ -89,7 +89,7 @@ static void probe_one(struct image *img, struct stack_volume *volume)
 	if (err == -EINVAL) {
 		err = fat_probe(img);
 		if (err == 0) {
-			probe_fat(img, volume);
+			probe_fat(img, count_free, volume);
 			return;
 		}
 	}
@@ -99,7 +99,7 @@ static void probe_one(struct image *img, struct stack_volume *volume)
 		volume->error = err;
 }
 
-void stack_probe(struct stack *stack)
+void stack_probe(struct stack *stack, bool count_free)
 {
 	for (size_t i = 0; i < stack->count; i++) {
 		struct stack_volume *volume = &stack->volumes[i];
@@ -111,6 +111,6 @@ void stack_probe(struct stack *stack)
 		volume->error = image_slice(stack->img, volume->partition->start,
 					    volume->partition->size, &stack->slots[i].slice);
 		if (volume->error == 0 && stack->slots[i].slice->size > 0)
-			probe_one(stack->slots[i].slice, volume);
+			probe_one(stack->slots[i].slice, count_free, volume);
 	}
 }

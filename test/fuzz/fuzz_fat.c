@@ -111,7 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	log_set_level(LOG_LEVEL_ERROR);
 	if (image_memory(data, size, &img))
 		return 0;
-	(void)fat_info_read(img, &info);
+	(void)fat_info_read(img, true, &info);
 	if (fat_open(img, &options, &walk.tree) == 0) {
 		if (fat_probe(img))
 			abort();

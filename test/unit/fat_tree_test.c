@@ -223,7 +223,7 @@ static void labels_and_deleted_entries_are_hidden(void **state)
 	assert_string_equal(listing.text, "SHOWN|");
 	for (uint32_t i = 0; i < 2; i++)
 		assert_int_equal(tree_getattr(o.tree, o.m.root_start / 32 + i, &attr), -ESTALE);
-	assert_int_equal(fat_info_read(o.img, &info), 0);
+	assert_int_equal(fat_info_read(o.img, true, &info), 0);
 	assert_string_equal(info.label, "MY LABEL");
 	assert_string_equal(info.uuid, "1234-ABCD");
 	assert_int_equal(info.bits, 16);
@@ -549,13 +549,13 @@ static void an_unclean_volume_is_noted(void **state)
 		maker_link(&o.m, 1, widths[i] == 16 ? 0x7fff : 0x07ffffff);
 		open_made(&o);
 		assert_int_equal(logged, 1);
-		assert_int_equal(fat_info_read(o.img, &info), 0);
+		assert_int_equal(fat_info_read(o.img, true, &info), 0);
 		assert_true(info.dirty);
 		maker_link(&o.m, 1, 0x0fffffff);
-		assert_int_equal(fat_info_read(o.img, &info), 0);
+		assert_int_equal(fat_info_read(o.img, true, &info), 0);
 		assert_false(info.dirty);
 		o.m.data[widths[i] == 16 ? 0x25 : 0x41] = 1;
-		assert_int_equal(fat_info_read(o.img, &info), 0);
+		assert_int_equal(fat_info_read(o.img, true, &info), 0);
 		assert_true(info.dirty);
 		shut(&o);
 	}
