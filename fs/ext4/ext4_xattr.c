@@ -393,7 +393,7 @@ static int find_inline_data(void *ctx, const struct attribute *attribute)
 int ext4_xattr_inline_data(const struct ext4 *fs, const struct ext4_inode *inode,
 			   const uint8_t *raw, const uint8_t **out, size_t *out_len)
 {
-	struct attribute found;
+	struct attribute found = {0};
 	struct region region;
 	int err;
 
