@@ -91,6 +91,10 @@ static int replay_journal(struct ext4 *fs)
 	struct ext4_journal_replay done;
 	int err;
 
+	if (fs->journal_inode == 0) {
+		log_error("ext4: the file system needs its journal, which is on another device");
+		return -EOPNOTSUPP;
+	}
 	err = ext4_inode_read(fs, fs->journal_inode, &file.inode, NULL);
 	if (err)
 		return err;

@@ -220,8 +220,6 @@ static int decode_superblock(struct ext4 *fs, const struct ext4_disk_superblock 
 	fs->compat = le32_get(sb->feature_compat);
 	fs->incompat = le32_get(sb->feature_incompat);
 	fs->ro_compat = le32_get(sb->feature_ro_compat);
-	if (le32_get(sb->revision) == 0)
-		fs->compat = fs->incompat = fs->ro_compat = 0;
 	err = check_super_checksum(fs, sb);
 	if (err)
 		return err;
