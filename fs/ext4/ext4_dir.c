@@ -326,8 +326,7 @@ static void give(struct listing *listing, const struct ext4_dirent *disk, uint64
 		return;
 	if (listing->dir->flags & EXT4_FL_ENCRYPT) {
 		entry.name = hidden;
-		entry.name_len =
-			nokey_name(listing->fs, listing->dir, disk, hidden);
+		entry.name_len = nokey_name(listing->fs, listing->dir, disk, hidden);
 	} else if (disk->name_len == 0 || memchr(disk->name, '/', disk->name_len) ||
 		   memchr(disk->name, '\0', disk->name_len)) {
 		log_warn("ext4: corrupt volume: directory %u: a name that cannot be one: left out",

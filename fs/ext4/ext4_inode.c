@@ -168,8 +168,8 @@ static int check_inode(struct ext4 *fs, const struct ext4_inode *inode)
 	if ((inode->flags & EXT4_FL_INDEX) && ext4_has_csum(fs) &&
 	    !(fs->compat & EXT4_COMPAT_DIR_INDEX))
 		return ext4_corrupt("inode %u: an index without the feature", inode->number);
-	if (inode->xattr_block && (inode->xattr_block <= fs->first_data_block ||
-				   inode->xattr_block >= fs->blocks_count))
+	if (inode->xattr_block &&
+	    (inode->xattr_block <= fs->first_data_block || inode->xattr_block >= fs->blocks_count))
 		return ext4_corrupt("inode %u: attribute block %llu of %llu", inode->number,
 				    (unsigned long long)inode->xattr_block,
 				    (unsigned long long)fs->blocks_count);
@@ -181,8 +181,8 @@ static int check_inode(struct ext4 *fs, const struct ext4_inode *inode)
 		return check_map(fs, inode);
 	case S_IFLNK:
 		if (inode->flags & (EXT4_FL_IMMUTABLE | EXT4_FL_APPEND))
-			return ext4_corrupt("inode %u: symbolic link with flags %#x",
-					    inode->number, inode->flags);
+			return ext4_corrupt("inode %u: symbolic link with flags %#x", inode->number,
+					    inode->flags);
 		return ext4_link_is_fast(fs, inode) ? 0 : check_map(fs, inode);
 	case S_IFCHR:
 	case S_IFBLK:

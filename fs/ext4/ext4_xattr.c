@@ -150,7 +150,8 @@ static bool inode_region(const struct ext4 *fs, const struct ext4_inode *inode, 
 	return true;
 }
 
-int ext4_xattr_check_inode(const struct ext4 *fs, const struct ext4_inode *inode, const uint8_t *raw)
+int ext4_xattr_check_inode(const struct ext4 *fs, const struct ext4_inode *inode,
+			   const uint8_t *raw)
 {
 	struct region region;
 
