@@ -93,8 +93,9 @@ static int check_index_checksum(const struct ext4_dir_reader *reader, uint64_t l
 	limit = le16_at(reader->block + offset);
 	count = le16_at(reader->block + offset + 2);
 	if (count > limit || !range_fits(offset, limit * entry + sizeof(tail), fs->block_size))
-		return ext4_corrupt("index of directory %u: %u of %u entries", reader->dir->number,
-				    count, limit);
+		return ext4_bad_checksum(fs, "index block %llu of directory %u: %u of %u entries",
+					 (unsigned long long)logical, reader->dir->number, count,
+					 limit);
 	memcpy(&tail, reader->block + offset + limit * entry, sizeof(tail));
 	crc = crc32c(reader->dir->csum_seed, reader->block, offset + count * entry);
 	crc = crc32c(crc, &tail.reserved, sizeof(tail.reserved));
