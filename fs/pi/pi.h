@@ -41,6 +41,12 @@ struct pi_fstab_entry {
 void pi_device_parse(const char *text, struct pi_device *out);
 
 /*
+ * Whether a partition's device node lies on @root's disk; if @root is no such node, on the first SD
+ * card. An fstab may name other disks that have partitions of the same numbers.
+ */
+bool pi_device_on_disk(const struct pi_device *device, const struct pi_device *root);
+
+/*
  * The next entry of an fstab: *@text moves behind it. Comments and lines that are no entry are
  * passed over. Returns 0, or -ENOENT at the end. Escapes (\040) are undone.
  */

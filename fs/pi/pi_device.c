@@ -80,3 +80,24 @@ void pi_device_parse(const char *text, struct pi_device *out)
 	if (parse_node(text, &out->number))
 		out->kind = PI_DEVICE_NUMBER;
 }
+
+/* The length of a node's name up to the partition's number. */
+static size_t disk_len(const struct pi_device *device)
+{
+	size_t len = strlen(device->value);
+
+	while (len > 0 && isdigit((unsigned char)device->value[len - 1]))
+		len--;
+	return len;
+}
+
+bool pi_device_on_disk(const struct pi_device *device, const struct pi_device *root)
+{
+	static const struct pi_device sd_card = {.kind = PI_DEVICE_NUMBER,
+						 .value = "/dev/mmcblk0p1"};
+	size_t len = disk_len(device);
+
+	if (root->kind != PI_DEVICE_NUMBER)
+		root = &sd_card;
+	return len == disk_len(root) && strncmp(device->value, root->value, len) == 0;
+}

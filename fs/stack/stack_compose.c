@@ -107,12 +107,23 @@ struct place {
 	char path[PI_VALUE_MAX];
 };
 
+static int depth_of(const char *path)
+{
+	int depth = 0;
+
+	while (*(path += strspn(path, "/"))) {
+		path += strcspn(path, "/");
+		depth++;
+	}
+	return depth;
+}
+
+/* Outer mount points before those inside them. */
 static int by_depth(const void *a, const void *b)
 {
 	const struct place *left = a, *right = b;
-	size_t left_len = strlen(left->path), right_len = strlen(right->path);
 
-	return left_len < right_len ? -1 : left_len > right_len;
+	return depth_of(left->path) - depth_of(right->path);
 }
 
 static bool is_placed(const struct place *places, size_t count, int volume)
@@ -124,22 +135,38 @@ static bool is_placed(const struct place *places, size_t count, int volume)
 	return false;
 }
 
+/* What fstab has mounted at "/"; of kind PI_DEVICE_OTHER if it does not say. */
+static struct pi_device fstab_root(const char *text)
+{
+	struct pi_fstab_entry entry;
+
+	while (pi_fstab_next(&text, &entry) == 0) {
+		if (strcmp(entry.path, "/") == 0)
+			return entry.device;
+	}
+	return (struct pi_device){.kind = PI_DEVICE_OTHER};
+}
+
 /* Reads the places out of fstab; at most one for each volume but the root. */
 static size_t read_places(struct stack *stack, int root, struct place *places)
 {
 	CLEANUP(freep) char *text = NULL;
 	struct pi_fstab_entry entry;
+	struct pi_device on_root;
 	const char *rest;
 	size_t count = 0;
 
 	if (stack_text_read(stack->slots[root].tree, "etc/fstab", &text))
 		return 0;
 	rest = text;
+	on_root = fstab_root(text);
 	while (count < stack->count && pi_fstab_next(&rest, &entry) == 0) {
 		int volume = stack_volume_find(stack, &entry.device);
 
 		if (volume == NONE || volume == root || entry.path[0] != '/' ||
 		    pi_fstab_has_option(&entry, "noauto") ||
+		    (entry.device.kind == PI_DEVICE_NUMBER &&
+		     !pi_device_on_disk(&entry.device, &on_root)) ||
 		    (!is_kind(stack, volume, STACK_VOLUME_EXT4) &&
 		     !is_kind(stack, volume, STACK_VOLUME_FAT)) ||
 		    is_placed(places, count, volume))

@@ -95,6 +95,20 @@ shows label.img / boot etc srv
 shows label.img /boot config.txt
 shows label.img /srv/data data
 
+# by device: of the disk that / is on, else of the SD card; another disk's partitions are not ours
+printf '%s\n' '/dev/sda1 /mnt/stick vfat defaults' '/dev/mmcblk0p1 /boot/ vfat defaults' \
+	'PARTUUID=0badcafe-02 / ext4 defaults' >fstab.card
+make_ext root.ext fstab.card:etc/fstab text:boot/covered text:mnt/stick/empty
+join card.img plain.fat root.ext
+shows card.img /boot config.txt
+shows card.img /mnt/stick empty
+printf '%s\n' '/dev/mmcblk0p1 /mnt/card vfat defaults' '/dev/sda1 /boot vfat defaults' \
+	'/dev/sda2 / ext4 defaults' >fstab.stick
+make_ext root.ext fstab.stick:etc/fstab text:boot/covered text:mnt/card/empty
+join stick.img plain.fat root.ext
+shows stick.img /boot config.txt
+shows stick.img /mnt/card empty
+
 # one volume alone
 join fat.img plain.fat
 shows fat.img / config.txt
