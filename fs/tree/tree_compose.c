@@ -261,61 +261,65 @@ static int compose_readdir(struct tree *tree, uint64_t dir, uint64_t cookie, tre
 	return 0;
 }
 
+/* The tree that has @id, and its id there; @made_up_error if it is a made-up directory. */
+static int route(const struct compose *compose, uint64_t id, int made_up_error, struct tree **out,
+		 uint64_t *out_id)
+{
+	const struct part *part = part_of(compose, id, out_id);
+
+	if (!part)
+		return made_up_of(compose, id) ? made_up_error : -ESTALE;
+	*out = part->tree;
+	return 0;
+}
+
 static ssize_t compose_read(struct tree *tree, uint64_t id, void *buf, size_t len, uint64_t offset)
 {
-	struct compose *compose = of(tree);
+	struct tree *part;
 	uint64_t part_id;
-	const struct part *part = part_of(compose, id, &part_id);
+	int err = route(of(tree), id, -EISDIR, &part, &part_id);
 
-	if (made_up_of(compose, id))
-		return -EISDIR;
-	return part ? tree_read(part->tree, part_id, buf, len, offset) : -ESTALE;
+	return err ? err : tree_read(part, part_id, buf, len, offset);
 }
 
 static int compose_seek(struct tree *tree, uint64_t id, uint64_t offset, int whence,
 			uint64_t *out_offset)
 {
-	struct compose *compose = of(tree);
+	struct tree *part;
 	uint64_t part_id;
-	const struct part *part = part_of(compose, id, &part_id);
+	int err = route(of(tree), id, -EINVAL, &part, &part_id);
 
-	if (made_up_of(compose, id))
-		return -EINVAL;
-	return part ? tree_seek(part->tree, part_id, offset, whence, out_offset) : -ESTALE;
+	return err ? err : tree_seek(part, part_id, offset, whence, out_offset);
 }
 
 static ssize_t compose_readlink(struct tree *tree, uint64_t id, char *buf, size_t size)
 {
-	struct compose *compose = of(tree);
+	struct tree *part;
 	uint64_t part_id;
-	const struct part *part = part_of(compose, id, &part_id);
+	int err = route(of(tree), id, -EINVAL, &part, &part_id);
 
-	if (made_up_of(compose, id))
-		return -EINVAL;
-	return part ? tree_readlink(part->tree, part_id, buf, size) : -ESTALE;
+	return err ? err : tree_readlink(part, part_id, buf, size);
 }
 
 static ssize_t compose_getxattr(struct tree *tree, uint64_t id, const char *name, void *buf,
 				size_t size)
 {
-	struct compose *compose = of(tree);
+	struct tree *part;
 	uint64_t part_id;
-	const struct part *part = part_of(compose, id, &part_id);
+	int err = route(of(tree), id, -ENODATA, &part, &part_id);
 
-	if (made_up_of(compose, id))
-		return -ENODATA;
-	return part ? tree_getxattr(part->tree, part_id, name, buf, size) : -ESTALE;
+	return err ? err : tree_getxattr(part, part_id, name, buf, size);
 }
 
 static ssize_t compose_listxattr(struct tree *tree, uint64_t id, char *buf, size_t size)
 {
-	struct compose *compose = of(tree);
+	struct tree *part;
 	uint64_t part_id;
-	const struct part *part = part_of(compose, id, &part_id);
+	int err = route(of(tree), id, -ENODATA, &part, &part_id);
 
-	if (made_up_of(compose, id))
-		return 0;
-	return part ? tree_listxattr(part->tree, part_id, buf, size) : -ESTALE;
+	if (err)
+		return err == -ENODATA ? 0 : err;
+	return tree_listxattr(part, part_id, buf, size);
 }
 
 static bool compose_lacks_xattr(struct tree *tree, const char *name)
@@ -331,13 +335,13 @@ static bool compose_lacks_xattr(struct tree *tree, const char *name)
 
 static int compose_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
 {
-	struct compose *compose = of(tree);
+	struct tree *part;
 	uint64_t part_id;
-	const struct part *part = part_of(compose, id, &part_id);
+	int err = route(of(tree), id, -ENOENT, &part, &part_id);
 
-	if (made_up_of(compose, id))
-		return tree_statfs(compose->parts[0].tree, TREE_ROOT, out);
-	return part ? tree_statfs(part->tree, part_id, out) : -ESTALE;
+	if (err == -ENOENT)
+		return tree_statfs(of(tree)->parts[0].tree, TREE_ROOT, out);
+	return err ? err : tree_statfs(part, part_id, out);
 }
 
 static void compose_close(struct tree *tree)
