@@ -100,15 +100,12 @@ int copy_data(struct copy *copy, const struct tree_attr *attr, int fd)
 
 	if (attr->size > INT64_MAX)
 		return -EFBIG;
-	/* First the size: where it cannot be, nothing is copied; behind the last data is a hole. */
-	if (attr->size && ftruncate(fd, (off_t)attr->size) < 0)
-		return -errno;
 	while (end < attr->size) {
 		uint64_t start;
 		int err = tree_seek(copy->tree, attr->id, end, SEEK_DATA, &start);
 
 		if (err == -ENXIO)
-			return 0;
+			break;
 		if (err)
 			return err;
 		err = tree_seek(copy->tree, attr->id, start, SEEK_HOLE, &end);
@@ -121,7 +118,8 @@ int copy_data(struct copy *copy, const struct tree_attr *attr, int fd)
 		if (err)
 			return err;
 	}
-	return 0;
+	/* last, for the hole at the end: a copy that was broken off is shorter than its original */
+	return ftruncate(fd, (off_t)attr->size) < 0 ? -errno : 0;
 }
 
 void copy_to_fd(struct copy *copy, const struct tree_attr *attr, int fd, const char *path)

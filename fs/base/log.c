@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_BYTES 1024
+#define LINE_BYTES 8192 /* two paths of PATH_MAX bytes fit, so that the reason is never cut */
 
 static _Atomic(enum log_level) max_level = LOG_LEVEL_WARN;
 static log_sink_fn sink_fn;

@@ -87,11 +87,14 @@ static void explain_nothing(const struct stack *stack)
 
 	for (size_t i = 0; i < stack->count && used < sizeof(found); i++) {
 		const struct stack_volume *volume = &stack->volumes[i];
-		int n = snprintf(found + used, sizeof(found) - used, "%spartition %u: %s%s%s",
-				 used ? ", " : "", volume->partition->number, volume->kind_name,
-				 volume->error ? ": " : "",
-				 volume->error ? strerror(-volume->error) : "");
+		char which[32] = "no partition table";
+		int n;
 
+		if (stack->table.kind != PARTITION_TABLE_NONE)
+			snprintf(which, sizeof(which), "partition %u", volume->partition->number);
+		n = snprintf(found + used, sizeof(found) - used, "%s%s: %s%s%s", used ? ", " : "",
+			     which, volume->kind_name, volume->error ? ": " : "",
+			     volume->error ? strerror(-volume->error) : "");
 		if (n < 0)
 			break;
 		used += (size_t)n;

@@ -136,14 +136,19 @@ status=0
 timeout 20 bramble ls -R loop.img >"$work/out" 2>"$work/err" || status=$?
 [ $status = 1 ] || fail "ls -R of a loop gave $status"
 
-### a full destination ends the copy with the reason
+### a full destination ends the copy with the reason, and the last file is short
 if [ "$(id -u)" = 0 ]; then
+	mkdir large && head -c 3000000 /dev/urandom >large/large
+	mke2fs -q -F -t ext4 -d large big.img 16M
 	mkdir full
 	mount -t tmpfs -o size=1M tmpfs full
 	at_end "umount full"
 	expect 1 bramble cp -r pi.img / full
 	said "$work/err" "No space left on device"
 	[ "$(wc -l <"$work/err")" -lt 5 ] || fail "one word about a full disk is enough"
+	rm -rf full/*
+	expect 1 bramble cp big.img /large full/
+	[ "$(stat -c %s full/large)" -lt 3000000 ] || fail "a broken copy looks whole"
 fi
 
 ### an attribute that is too large for the destination is one failure, not a full disk
