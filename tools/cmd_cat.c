@@ -10,25 +10,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "copy.h"
 #include "format.h"
 #include "view.h"
 
 #define BUFFER_BYTES (1u << 20)
-
-static int write_all(const char *buf, size_t len)
-{
-	while (len) {
-		ssize_t n = write(STDOUT_FILENO, buf, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		buf += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
 
 /* Copies one file. *@out_broken: standard output takes no more. Errors are logged. */
 static int cat(struct tree *tree, const char *path, char *buf, bool *out_broken)
@@ -52,7 +38,7 @@ static int cat(struct tree *tree, const char *path, char *buf, bool *out_broken)
 			return view_error(path, (int)n);
 		if (n == 0)
 			return 0;
-		err = write_all(buf, (size_t)n);
+		err = copy_write(STDOUT_FILENO, buf, (size_t)n, -1);
 		if (err) {
 			*out_broken = true;
 			return view_error("standard output", err);

@@ -50,6 +50,9 @@ void copy_failed(struct copy *copy, const char *path, int err);
 void copy_show_progress(struct copy *copy);
 void copy_clear_progress(struct copy *copy);
 
+/* Writes all of @buf at @offset, or where the file is (a pipe) if @offset is -1. */
+int copy_write(int fd, const char *buf, size_t len, off_t offset);
+
 /* Private to the copy_*.c files. */
 
 /* Data of a regular file into a new file, holes kept. */

@@ -56,8 +56,7 @@ void copy_show_progress(struct copy *copy)
 	fprintf(stderr, "\r\033[K%" PRIu64 " files, %s", copy->files, size);
 }
 
-/* At @offset, or where the file is (a pipe) if @offset is -1. */
-static int write_all(int fd, const char *buf, size_t len, off_t offset)
+int copy_write(int fd, const char *buf, size_t len, off_t offset)
 {
 	while (len) {
 		ssize_t n = offset < 0 ? write(fd, buf, len) : pwrite(fd, buf, len, offset);
@@ -84,7 +83,7 @@ static int copy_range(struct copy *copy, uint64_t id, int fd, uint64_t from, uin
 			return (int)n;
 		if (n == 0)
 			return 0;
-		err = write_all(fd, copy->buffer, (size_t)n, seek ? (off_t)from : -1);
+		err = copy_write(fd, copy->buffer, (size_t)n, seek ? (off_t)from : -1);
 		if (err)
 			return err;
 		from += (uint64_t)n;
