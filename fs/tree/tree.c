@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/checked.h"
+#include "tree/tree_private.h"
 
 #define COOKIE_DOT 1u /* behind "." */
 #define COOKIE_DOT_DOT 2u /* behind ".." */
@@ -105,6 +106,8 @@ ssize_t tree_readlink(struct tree *tree, uint64_t id, char *buf, size_t size)
 
 ssize_t tree_getxattr(struct tree *tree, uint64_t id, const char *name, void *buf, size_t size)
 {
+	if (tree_xattr_name_check(name))
+		return -ERANGE;
 	return tree->ops->getxattr ? tree->ops->getxattr(tree, id, name, buf, size) : -ENODATA;
 }
 
@@ -123,6 +126,45 @@ bool tree_lacks_xattr(struct tree *tree, const char *name)
 int tree_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
 {
 	return tree->ops->statfs(tree, id, out);
+}
+
+int tree_volume(struct tree *tree, uint64_t id, uint64_t *out_root)
+{
+	if (tree->ops->volume)
+		return tree->ops->volume(tree, id, out_root);
+	*out_root = TREE_ROOT;
+	return 0;
+}
+
+ssize_t tree_fold(struct tree *tree, uint64_t dir, const char *name, size_t len, char *out,
+		  size_t size)
+{
+	if (len == 0)
+		return -ENOENT;
+	if (len > TREE_NAME_MAX)
+		return -ENAMETOOLONG;
+	return tree->ops->fold ? tree->ops->fold(tree, dir, name, len, out, size) : 0;
+}
+
+bool tree_ignores_case(struct tree *tree, uint64_t dir)
+{
+	char folded;
+
+	return tree_fold(tree, dir, "a", 1, &folded, sizeof(folded)) > 0;
+}
+
+ssize_t tree_spelling(struct tree *tree, uint64_t dir, const char *name, size_t len, char *out)
+{
+	uint64_t id;
+	int err;
+
+	if (tree->ops->spelling && len && len <= TREE_NAME_MAX)
+		return tree->ops->spelling(tree, dir, name, len, out);
+	err = tree_lookup(tree, dir, name, len, &id);
+	if (err)
+		return err;
+	memcpy(out, name, len);
+	return (ssize_t)len;
 }
 
 void tree_close(struct tree *tree)

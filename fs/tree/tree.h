@@ -11,6 +11,7 @@
  * - Damage gives its error at the access that meets it: -EBADMSG for a wrong checksum, -EUCLEAN for
  *   a broken structure, -EIO for what cannot be read. The rest stays readable.
  * - No permission is checked here.
+ * - A tree that cannot be changed gives -EROFS where it is asked to.
  */
 #ifndef BRAMBLE_TREE_TREE_H
 #define BRAMBLE_TREE_TREE_H
@@ -83,6 +84,52 @@ struct tree_entry {
 /* Takes one entry. Not 0: stop listing; tree_readdir then returns 0 and the entry was not taken. */
 typedef int (*tree_entry_fn)(void *ctx, const struct tree_entry *entry);
 
+/* What tree_setattr changes. */
+#define TREE_SET_MODE 0x001u /* permission bits; the type stays */
+#define TREE_SET_UID 0x002u
+#define TREE_SET_GID 0x004u
+#define TREE_SET_SIZE 0x008u
+#define TREE_SET_ATIME 0x010u
+#define TREE_SET_MTIME 0x020u
+#define TREE_SET_CTIME 0x040u /* else ctime becomes now */
+#define TREE_SET_ATIME_NOW 0x080u
+#define TREE_SET_MTIME_NOW 0x100u
+#define TREE_SET_DROP_PRIVILEGE                                                                    \
+	0x200u /* the caller may not keep setuid and setgid (no CAP_FSETID) */
+
+struct tree_setattr {
+	unsigned int valid; /* TREE_SET_* */
+	uint32_t mode;
+	uint32_t uid;
+	uint32_t gid;
+	uint64_t size; /* bytes */
+	struct timespec atime;
+	struct timespec mtime;
+	struct timespec ctime;
+};
+
+/* A node that is to be made. */
+struct tree_new {
+	uint32_t mode; /* type and permissions, before @umask and a default ACL */
+	uint32_t umask; /* 0 where it was applied already */
+	uint32_t uid;
+	uint32_t gid; /* a directory with setgid gives its own group instead */
+	dev_t rdev; /* of devices */
+	const char *target; /* of a symbolic link, NUL-terminated */
+};
+
+/* What tree_rename does besides; the values of renameat2(2). */
+#define TREE_RENAME_NOREPLACE 1u
+#define TREE_RENAME_EXCHANGE 2u
+
+/* How tree_write writes. */
+#define TREE_WRITE_DROP_PRIVILEGE 1u /* the caller may not keep setuid and setgid */
+
+/* What tree_fallocate does; the values of fallocate(2). */
+#define TREE_FALLOC_KEEP_SIZE 0x01u
+#define TREE_FALLOC_PUNCH_HOLE 0x02u
+#define TREE_FALLOC_ZERO_RANGE 0x10u
+
 struct tree_ops {
 	const char *kind; /* "ext4", "fat", "compose": appears in logs */
 
@@ -129,6 +176,60 @@ struct tree_ops {
 	/* The volume that @id lies on. */
 	int (*statfs)(struct tree *tree, uint64_t id, struct tree_statfs *out);
 
+	/*
+	 * The root of the volume that @id lies on: TREE_ROOT, or the directory that another volume is
+	 * shown at, which can be neither renamed nor removed. NULL: all is one volume.
+	 */
+	int (*volume)(struct tree *tree, uint64_t id, uint64_t *out_root);
+
+	/*
+	 * Of directories whose names are compared without case; both NULL: there are none.
+	 * @fold writes the form that equal names have in common, at most @size bytes, and returns its
+	 * length; a directory that distinguishes case (or is none) gives 0.
+	 * @spelling writes the name that the entry which @name leads to is listed by (FAT: a short
+	 * name leads to an entry that has a long one). -ENOENT as lookup. At most TREE_NAME_MAX bytes.
+	 */
+	ssize_t (*fold)(struct tree *tree, uint64_t dir, const char *name, size_t len, char *out,
+			size_t size);
+	ssize_t (*spelling)(struct tree *tree, uint64_t dir, const char *name, size_t len,
+			    char *out);
+
+	/* Below: all NULL where the tree cannot be changed. */
+
+	int (*setattr)(struct tree *tree, uint64_t id, const struct tree_setattr *set,
+		       struct tree_attr *out);
+
+	/* Names are never ".", ".." or empty, and have no slash. -EEXIST, -ENOSPC, -ENAMETOOLONG. */
+	int (*create)(struct tree *tree, uint64_t dir, const char *name, size_t len,
+		      const struct tree_new *node, struct tree_attr *out);
+	int (*link)(struct tree *tree, uint64_t id, uint64_t dir, const char *name, size_t len,
+		    struct tree_attr *out);
+	int (*unlink)(struct tree *tree, uint64_t dir, const char *name, size_t len);
+	int (*rmdir)(struct tree *tree, uint64_t dir, const char *name, size_t len);
+	int (*rename)(struct tree *tree, uint64_t dir, const char *name, size_t len,
+		      uint64_t new_dir, const char *new_name, size_t new_len, unsigned int flags);
+
+	/* All @len bytes or an error; with an error what precedes it may have been written. */
+	int (*write)(struct tree *tree, uint64_t id, const void *buf, size_t len, uint64_t offset,
+		     unsigned int flags);
+	int (*fallocate)(struct tree *tree, uint64_t id, unsigned int mode, uint64_t offset,
+			 uint64_t len);
+
+	/* @flags: XATTR_CREATE, XATTR_REPLACE or 0. */
+	int (*setxattr)(struct tree *tree, uint64_t id, const char *name, const void *value,
+			size_t len, int flags);
+	int (*removexattr)(struct tree *tree, uint64_t id, const char *name);
+
+	/* Makes durable all that happened before the call. */
+	int (*sync)(struct tree *tree);
+
+	/*
+	 * A node that is held stays usable when its last name goes, until it is released as often as
+	 * it was held. Not kept across a restart.
+	 */
+	int (*hold)(struct tree *tree, uint64_t id);
+	void (*release)(struct tree *tree, uint64_t id, uint64_t count);
+
 	/* Releases @tree itself and everything it owns. */
 	void (*close)(struct tree *tree);
 };
@@ -155,6 +256,43 @@ ssize_t tree_getxattr(struct tree *tree, uint64_t id, const char *name, void *bu
 ssize_t tree_listxattr(struct tree *tree, uint64_t id, char *buf, size_t size);
 bool tree_lacks_xattr(struct tree *tree, const char *name);
 int tree_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out);
+
+/* TREE_ROOT where all is one volume. */
+int tree_volume(struct tree *tree, uint64_t id, uint64_t *out_root);
+
+/* Whether names in @dir are compared without case. */
+bool tree_ignores_case(struct tree *tree, uint64_t dir);
+ssize_t tree_fold(struct tree *tree, uint64_t dir, const char *name, size_t len, char *out,
+		  size_t size);
+ssize_t tree_spelling(struct tree *tree, uint64_t dir, const char *name, size_t len, char *out);
+
+/*
+ * Changes. -EROFS where the tree cannot be changed. What was changed is visible to all at once, and
+ * durable after tree_sync. @out may be NULL.
+ */
+bool tree_is_writable(const struct tree *tree);
+int tree_setattr(struct tree *tree, uint64_t id, const struct tree_setattr *set,
+		 struct tree_attr *out);
+int tree_create(struct tree *tree, uint64_t dir, const char *name, size_t len,
+		const struct tree_new *node, struct tree_attr *out);
+int tree_link(struct tree *tree, uint64_t id, uint64_t dir, const char *name, size_t len,
+	      struct tree_attr *out);
+int tree_unlink(struct tree *tree, uint64_t dir, const char *name, size_t len);
+int tree_rmdir(struct tree *tree, uint64_t dir, const char *name, size_t len);
+int tree_rename(struct tree *tree, uint64_t dir, const char *name, size_t len, uint64_t new_dir,
+		const char *new_name, size_t new_len, unsigned int flags);
+int tree_write(struct tree *tree, uint64_t id, const void *buf, size_t len, uint64_t offset,
+	       unsigned int flags);
+int tree_fallocate(struct tree *tree, uint64_t id, unsigned int mode, uint64_t offset,
+		   uint64_t len);
+int tree_setxattr(struct tree *tree, uint64_t id, const char *name, const void *value, size_t len,
+		  int flags);
+int tree_removexattr(struct tree *tree, uint64_t id, const char *name);
+
+/* Success where the tree cannot be changed. */
+int tree_sync(struct tree *tree);
+int tree_hold(struct tree *tree, uint64_t id);
+void tree_release(struct tree *tree, uint64_t id, uint64_t count);
 
 /* Accepts NULL. */
 void tree_close(struct tree *tree);
