@@ -38,6 +38,23 @@ static inline uint64_t be64_get(be64 field)
 	return value;
 }
 
+static inline be64 be64_make(uint64_t value)
+{
+	be64 field;
+
+	for (int i = 0; i < 8; i++)
+		field.bytes[i] = (uint8_t)(value >> 8 * (7 - i));
+	return field;
+}
+
+static inline uint64_t be64_at(const void *p)
+{
+	be64 field;
+
+	memcpy(&field, p, sizeof(field));
+	return be64_get(field);
+}
+
 /* The same numbers at any place in a buffer; the caller has checked that they lie inside it. */
 static inline uint32_t be32_at(const void *p)
 {

@@ -41,6 +41,29 @@ static inline uint64_t le64_get(le64 field)
 	return value;
 }
 
+static inline le16 le16_make(uint16_t value)
+{
+	return (le16){{(uint8_t)value, (uint8_t)(value >> 8)}};
+}
+
+static inline le32 le32_make(uint32_t value)
+{
+	le32 field;
+
+	for (int i = 0; i < 4; i++)
+		field.bytes[i] = (uint8_t)(value >> 8 * i);
+	return field;
+}
+
+static inline le64 le64_make(uint64_t value)
+{
+	le64 field;
+
+	for (int i = 0; i < 8; i++)
+		field.bytes[i] = (uint8_t)(value >> 8 * i);
+	return field;
+}
+
 /* The same numbers at any place in a buffer; the caller has checked that they lie inside it. */
 static inline uint16_t le16_at(const void *p)
 {

@@ -38,9 +38,12 @@
 
 /*
  * Cookies of a volume's entries stay below this; those above are for trees that add entries to
- * another's. FUSE and NFS give them to programs as signed 64 bits.
+ * another's: the tree of level n has TREE_COOKIES_LEVEL of them from TREE_COOKIES_END + n *
+ * TREE_COOKIES_LEVEL on. FUSE and NFS give them to programs as signed 64 bits.
  */
 #define TREE_COOKIES_END ((uint64_t)1 << 62)
+#define TREE_COOKIES_LEVEL ((uint64_t)1 << 58)
+#define TREE_LEVELS_MAX 15u
 
 struct tree;
 
@@ -238,6 +241,7 @@ struct tree_ops {
 struct tree {
 	const struct tree_ops *ops;
 	uint64_t span; /* every id is below this */
+	unsigned int level; /* of its cookies; below TREE_LEVELS_MAX */
 };
 
 int tree_getattr(struct tree *tree, uint64_t id, struct tree_attr *out);

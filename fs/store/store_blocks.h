@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which blocks of the data are taken: a bitmap in memory, made from the records at each opening.
+ * Has a lock of its own. Private to the store room.
+ */
+#ifndef BRAMBLE_STORE_STORE_BLOCKS_H
+#define BRAMBLE_STORE_STORE_BLOCKS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct store_blocks {
+	pthread_mutex_t lock;
+	uint64_t *words; /* owned; a bit set: taken */
+	size_t words_count;
+	uint64_t end; /* no block from here on is taken */
+	uint64_t taken; /* how many are */
+	uint64_t hint; /* no block below is free */
+};
+
+int store_blocks_init(struct store_blocks *blocks);
+void store_blocks_finish(struct store_blocks *blocks);
+
+/* A run of free blocks becomes taken: the longest of up to @want that is near. -ENOSPC, -ENOMEM. */
+int store_blocks_find(struct store_blocks *blocks, uint64_t want, uint64_t *out_first,
+		      uint64_t *out_got);
+
+/* -EUCLEAN: one of them was taken before; -ENOMEM. */
+int store_blocks_set(struct store_blocks *blocks, uint64_t first, uint64_t count);
+
+/* Taken blocks become free. */
+void store_blocks_clear(struct store_blocks *blocks, uint64_t first, uint64_t count);
+
+/* Whether all of them are taken. */
+bool store_blocks_are_taken(struct store_blocks *blocks, uint64_t first, uint64_t count);
+
+/* The first run of free blocks at or behind @from and below blocks->end. False: none. */
+bool store_blocks_next_free(struct store_blocks *blocks, uint64_t from, uint64_t *out_first,
+			    uint64_t *out_count);
+
+#endif
