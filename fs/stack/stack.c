@@ -144,6 +144,11 @@ struct tree *stack_tree(struct stack *stack)
 	return stack->tree;
 }
 
+const char *stack_image_path(const struct stack *stack)
+{
+	return stack->path;
+}
+
 uint64_t stack_image_size(const struct stack *stack)
 {
 	return stack->img->size;
@@ -160,10 +165,10 @@ const struct stack_volume *stack_volumes(const struct stack *stack, size_t *out_
 	return stack->volumes;
 }
 
-void stack_close(struct stack *stack)
+int stack_close(struct stack *stack)
 {
 	if (!stack)
-		return;
+		return 0;
 	tree_close(stack->tree);
 	for (size_t i = 0; i < stack->count && stack->slots; i++) {
 		tree_close(stack->slots[i].tree);
@@ -175,4 +180,5 @@ void stack_close(struct stack *stack)
 	image_close(stack->img);
 	free(stack->path);
 	free(stack);
+	return 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Builds the picture for one mount: image, partitions, volumes, one tree. The front door of the
- * stack room, the only one that knows all drivers.
+ * Builds the picture for one mount: image, partitions, volumes, one tree, and above it overlays. The
+ * front door of the stack room, the only one that knows all drivers.
  */
 #ifndef BRAMBLE_STACK_STACK_H
 #define BRAMBLE_STACK_STACK_H
@@ -12,12 +12,18 @@
 #include "ext4/ext4.h"
 #include "fat/fat.h"
 #include "partition/partition.h"
+#include "state/state.h"
+#include "store/store.h"
 #include "tree/tree.h"
 
 struct stack_options {
-	int partition; /* show this one alone; -1: the composed tree */
+	int partition; /* show this one alone; -1: the composed tree, or what the overlay was made on */
 	struct fat_options fat;
 	struct ext4_options ext4;
+	const char *state; /* the directory where overlays live; NULL: the usual one */
+	const char *overlay; /* the name of the one to put above the image; NULL: none */
+	bool overlay_read_only; /* it has to exist, nothing is written, other readers may share it */
+	struct store_writer *writer; /* borrowed; NULL: the overlay is durable at tree_sync alone */
 };
 
 #define STACK_OPTIONS_DEFAULT                                                                      \
@@ -51,13 +57,37 @@ struct stack_volume {
 struct stack;
 
 /*
- * Opens @path and builds its tree. Every failure is logged as one line that begins with @path.
- * The stack owns everything below the tree and is released by stack_close.
+ * Opens @path and builds its tree. Every failure is logged as one line that begins with @path, or
+ * with the overlay. The stack owns everything below the tree and is released by stack_close.
+ *
+ * With an overlay, @path may be NULL: the image that it was used with last. An overlay that is to be
+ * written to and does not exist is made. It is locked until stack_close, and locks do not outlive a
+ * fork: a process that goes to the background opens the stack afterwards. -EBUSY: held by another
+ * process, which is named; waits for one that is ending. -ESTALE: made on something else, which is
+ * named. -EOPNOTSUPP: with noload, which would show another tree.
  */
 int stack_open(const char *path, const struct stack_options *options, struct stack **out);
 
 /* The tree to show; owned by @stack. NULL after stack_inspect of an image without any. */
 struct tree *stack_tree(struct stack *stack);
+
+/* The path of the image that was opened; owned by @stack. */
+const char *stack_image_path(const struct stack *stack);
+
+/*
+ * The tree of the uppermost overlay, for overlay_diff and the like. NULL: there is none, or it was
+ * opened for reading and nothing was written to it so far, so that stack_tree is what lies below.
+ */
+struct tree *stack_overlay_tree(struct stack *stack);
+
+/* What the uppermost overlay is; owned by @stack. NULL: there is none. */
+const struct state_info *stack_overlay_info(const struct stack *stack);
+
+/*
+ * Makes the overlay options->overlay above the image @path. With @base, it is made above that
+ * overlay, which is frozen by it; @path may then be NULL. -EEXIST, and as stack_open.
+ */
+int stack_overlay_create(const char *path, const char *base, const struct stack_options *options);
 
 /*
  * As stack_open, for `bramble info`: an image without a readable tree is no error.
@@ -70,8 +100,11 @@ const struct partition_table *stack_table(const struct stack *stack);
 /* The volumes in order of the table; owned by @stack. */
 const struct stack_volume *stack_volumes(const struct stack *stack, size_t *out_count);
 
-/* Accepts NULL. */
-void stack_close(struct stack *stack);
+/*
+ * Makes all of the overlay durable and releases everything. An error (logged) means that not all is
+ * durable; the stack is released anyway. Accepts NULL.
+ */
+int stack_close(struct stack *stack);
 
 DEFINE_CLEANUP(stack_closep, struct stack *, stack_close)
 

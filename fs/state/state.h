@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state directory: where overlays live, each in a folder of its own. The front door of the state
+ * room.
+ *
+ *     STATE/overlays/NAME/info               what it is: struct state_info as an INI file
+ *     STATE/overlays/NAME/meta, data, lock   its store
+ *     STATE/overlays/NAME/ending             its holder is about to let go
+ *     STATE/overlays/NAME/snapshots/SNAP/    info, meta and data as they were
+ *
+ * Folders whose names begin with a dot are being made or removed; those that a crash left are
+ * removed at the next change.
+ *
+ * Errors are logged as one line that begins with the overlay or the file.
+ */
+#ifndef BRAMBLE_STATE_STATE_H
+#define BRAMBLE_STATE_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/cleanup.h"
+#include "store/store.h"
+
+/* Bytes of the longest name of an overlay or a snapshot. */
+#define STATE_NAME_MAX 64u
+
+#define STATE_ID_BYTES 16u
+#define STATE_FINGERPRINT_BYTES 32u
+
+/* Of the image: while all are the same, the file was not written to. */
+struct state_seen {
+	uint64_t size; /* bytes; 0: nothing is known */
+	uint64_t device;
+	uint64_t inode;
+	struct timespec mtime;
+	struct timespec ctime;
+};
+
+/* What an overlay is, and what it was made on. */
+struct state_info {
+	uint8_t uuid[STATE_ID_BYTES];
+	uint64_t epoch; /* how often it was reset or restored */
+	struct timespec created;
+	struct timespec used; /* when it was opened for writing or closed last */
+	uint64_t next_id; /* ids of new nodes start here, at least */
+	bool empty; /* it has no store: nothing was written since it was made or reset */
+	bool in_use; /* opened for writing and not closed: next_id is behind */
+	bool frozen; /* other overlays are made on it: it cannot be changed */
+	uint8_t seal[STATE_ID_BYTES]; /* of a frozen one: names what it holds */
+
+	char *image; /* owned; absolute path */
+	int partition; /* the one that is shown; -1: the composed tree */
+	uint8_t fingerprint[STATE_FINGERPRINT_BYTES]; /* of the image */
+	struct state_seen seen;
+
+	char base[STATE_NAME_MAX + 1]; /* the overlay that it is made on, or empty */
+	uint8_t base_uuid[STATE_ID_BYTES];
+	uint8_t base_seal[STATE_ID_BYTES];
+};
+
+void state_info_finish(struct state_info *info);
+
+/* Copies @from, strings included; *@out is finished by the caller. */
+int state_info_copy(const struct state_info *from, struct state_info *out);
+
+/* A random id: for a new overlay's uuid, or a seal. */
+int state_id_make(uint8_t id[STATE_ID_BYTES]);
+
+/* The directory ------------------------------------------------------------------------------ */
+
+/* Whether @name is 1 to STATE_NAME_MAX of a-z, 0-9, ".", "_" and "-" without a dot in front. */
+bool state_name_is_valid(const char *name);
+
+/* Logs the rule if @name breaks it: -EINVAL. @what: "overlay" or "snapshot". */
+int state_name_check(const char *what, const char *name);
+
+struct state;
+
+/*
+ * Opens the state directory @dir; NULL: $BRAMBLE_STATE, else /var/lib/bramble for root, else
+ * $XDG_STATE_HOME/bramble, else ~/.local/state/bramble. With @create it is made, for its user alone,
+ * and what a crash left in it is removed; else one that does not exist is as one that is empty.
+ */
+int state_open(const char *dir, bool create, struct state **out);
+
+/* Accepts NULL. */
+void state_close(struct state *state);
+
+DEFINE_CLEANUP(state_closep, struct state *, state_close)
+
+const char *state_path(const struct state *state);
+
+/* Gives @take the names of all overlays, sorted. Not 0: stop, and return this. */
+typedef int (*state_name_fn)(void *ctx, const char *name);
+int state_each(struct state *state, state_name_fn take, void *ctx);
+
+/* Overlays ----------------------------------------------------------------------------------- */
+
+enum state_access {
+	STATE_LOOK, /* without a lock: for the info alone, which may change meanwhile */
+	STATE_READ, /* shared with other readers */
+	STATE_WRITE, /* alone; what other overlays are made on is refused, -EROFS */
+};
+
+struct state_overlay {
+	struct state *state; /* borrowed */
+	char name[STATE_NAME_MAX + 1];
+	char *path; /* owned: its folder */
+	enum state_access access;
+	int lock; /* -1: not locked */
+	struct state_info info;
+};
+
+/*
+ * Opens the overlay @name. -ENOENT: there is none (logged unless @access is STATE_LOOK). -EBUSY: held
+ * by another process, which is named; one that says that it is ending is waited for, 10 s at most.
+ * -EUCLEAN: its info is damaged. -EPROTONOSUPPORT: its info is of a later version.
+ */
+int state_overlay_open(struct state *state, const char *name, enum state_access access,
+		       struct state_overlay **out);
+
+/*
+ * Makes an overlay; takes a copy of @info, with a uuid and a time of its own, empty. It is locked as
+ * by STATE_WRITE. -EEXIST.
+ */
+int state_overlay_create(struct state *state, const char *name, const struct state_info *info,
+			 struct state_overlay **out);
+
+/* Opens the overlay @name for reading and freezes it, if it is not frozen: another is made on it. */
+int state_overlay_freeze(struct state *state, const char *name, struct state_overlay **out);
+
+/* Makes overlay->info durable. The overlay is open for writing, or for reading and was frozen. */
+int state_overlay_save(struct state_overlay *overlay);
+
+/* Tells those who want the overlay that its lock will be released soon. */
+void state_overlay_ending(struct state_overlay *overlay);
+
+/* Accepts NULL. */
+void state_overlay_close(struct state_overlay *overlay);
+
+DEFINE_CLEANUP(state_overlay_closep, struct state_overlay *, state_overlay_close)
+
+/* Gives @take the names of the overlays that are made on @overlay. Not 0: stop, and return this. */
+int state_overlay_dependents(struct state_overlay *overlay, state_name_fn take, void *ctx);
+
+/* Who holds the overlay: "process 123 (bramble mount)", to be freed; NULL: nobody. */
+int state_overlay_holder(const struct state_overlay *overlay, char **out);
+
+/* Bytes on the host: of the overlay itself, and of its snapshots. */
+int state_overlay_size(const struct state_overlay *overlay, uint64_t *out_own,
+		       uint64_t *out_snapshots);
+
+/*
+ * Throws away all changes, in a new epoch. @next_id: no id below this is given to a new node. The
+ * overlay is open for writing, its store is not open.
+ */
+int state_overlay_reset(struct state_overlay *overlay, uint64_t next_id);
+
+/* Removes the overlay @name and its snapshots, even if its info is damaged. */
+int state_overlay_delete(struct state *state, const char *name);
+
+/* A copy of @overlay, which is open for reading, as another overlay. */
+int state_overlay_clone(struct state_overlay *overlay, const char *name);
+
+/* Snapshots, of an overlay that is open at least for reading. Names, sorted. */
+int state_snapshot_each(const struct state_overlay *overlay, state_name_fn take, void *ctx);
+int state_snapshot_take(struct state_overlay *overlay, const char *name);
+int state_snapshot_delete(struct state_overlay *overlay, const char *name);
+
+/* Puts the snapshot's state in the place of the present one; else as state_overlay_reset. */
+int state_snapshot_restore(struct state_overlay *overlay, const char *name, uint64_t next_id);
+
+#endif
