@@ -30,6 +30,8 @@ struct wanted {
 	const char *name;
 	size_t len;
 	char *folded; /* owned; NULL: compare bytes */
+	char *spelling; /* borrowed: gets the name as the entry has it; NULL: not asked for */
+	size_t spelling_len;
 };
 
 /* One listing under way. */
@@ -102,12 +104,20 @@ static bool matches(const struct ext4 *fs, const struct ext4_inode *dir,
 	return same;
 }
 
+static void spell(struct wanted *wanted, const char *name, size_t len)
+{
+	if (!wanted->spelling)
+		return;
+	memcpy(wanted->spelling, name, len);
+	wanted->spelling_len = len;
+}
+
 /*
  * Searches @size bytes of entries: 0, -ENOENT, or -EUCLEAN. As in the kernel, an entry that is not
  * sound hides no other; the directory without it is complete.
  */
 static int search(const struct ext4 *fs, const struct ext4_inode *dir, const uint8_t *bytes,
-		  uint32_t size, const struct wanted *wanted, uint32_t *out_inode)
+		  uint32_t size, struct wanted *wanted, uint32_t *out_inode)
 {
 	for (uint32_t offset = 0; offset < size;) {
 		struct ext4_dirent entry;
@@ -120,6 +130,7 @@ static int search(const struct ext4 *fs, const struct ext4_inode *dir, const uin
 			if (!ext4_dirent_is_sound(fs, &entry))
 				return ext4_corrupt("directory %u: entry for inode %u of %u",
 						    dir->number, entry.inode, fs->inodes_count);
+			spell(wanted, entry.name, entry.name_len);
 			*out_inode = entry.inode;
 			return 0;
 		}
@@ -128,7 +139,7 @@ static int search(const struct ext4 *fs, const struct ext4_inode *dir, const uin
 	return -ENOENT;
 }
 
-static int lookup_by_index(struct ext4_dir_reader *reader, const struct wanted *wanted,
+static int lookup_by_index(struct ext4_dir_reader *reader, struct wanted *wanted,
 			   uint32_t *out_inode)
 {
 	struct ext4_htree tree;
@@ -190,7 +201,7 @@ static int next_block(struct ext4_dir_reader *reader, uint64_t *logical, uint64_
 	return 1;
 }
 
-static int lookup_by_search(struct ext4_dir_reader *reader, const struct wanted *wanted,
+static int lookup_by_search(struct ext4_dir_reader *reader, struct wanted *wanted,
 			    uint32_t *out_inode)
 {
 	uint64_t budget = blocks_and_holes(reader->fs);
@@ -210,7 +221,7 @@ static int lookup_by_search(struct ext4_dir_reader *reader, const struct wanted 
 	}
 }
 
-static int lookup_inline(struct ext4 *fs, const struct ext4_inode *dir, const struct wanted *wanted,
+static int lookup_inline(struct ext4 *fs, const struct ext4_inode *dir, struct wanted *wanted,
 			 uint32_t *out_inode)
 {
 	CLEANUP(freep) uint8_t *data = NULL;
@@ -227,7 +238,7 @@ static int lookup_inline(struct ext4 *fs, const struct ext4_inode *dir, const st
 		      out_inode);
 }
 
-static int lookup_blocks(struct ext4 *fs, const struct ext4_inode *dir, const struct wanted *wanted,
+static int lookup_blocks(struct ext4 *fs, const struct ext4_inode *dir, struct wanted *wanted,
 			 uint32_t *out_inode)
 {
 	struct ext4_dir_reader memory;
@@ -245,34 +256,98 @@ static int lookup_blocks(struct ext4 *fs, const struct ext4_inode *dir, const st
 	return lookup_by_search(reader, wanted, out_inode);
 }
 
-int ext4_dir_lookup(struct ext4 *fs, const struct ext4_inode *dir, const char *name, size_t len,
-		    uint32_t *out_inode)
+/* A name that fast commits decide about: 0 or -ENOENT; 1: they say nothing. */
+static int lookup_fast(const struct ext4 *fs, const struct ext4_inode *dir, struct wanted *wanted,
+		       uint32_t *out_inode)
 {
-	struct wanted wanted = {.name = name, .len = len};
+	struct ext4_fc_entry entry = {0};
 	uint32_t number;
+
+	if (!ext4_fc_lookup(fs->fast, dir->number, wanted->name, wanted->len, &number))
+		return 1;
+	if (number == 0)
+		return -ENOENT;
+	while (wanted->spelling &&
+	       ext4_fc_next_entry(fs->fast, dir->number, entry.cookie, &entry)) {
+		const struct ext4_dirent shown = {.name = entry.name, .name_len = entry.name_len};
+
+		if (entry.inode == number && matches(fs, dir, wanted, &shown))
+			spell(wanted, entry.name, entry.name_len);
+	}
+	*out_inode = number;
+	return 0;
+}
+
+static int lookup(struct ext4 *fs, const struct ext4_inode *dir, struct wanted *wanted,
+		  uint32_t *out_inode)
+{
 	int err;
 
 	if (!S_ISDIR(dir->mode))
 		return -ENOTDIR;
-	if (len > EXT4_NAME_MAX)
+	if (wanted->len > EXT4_NAME_MAX)
 		return -ENAMETOOLONG;
-	if (ext4_fc_lookup(fs->fast, dir->number, name, len, &number)) {
-		if (number == 0)
-			return -ENOENT;
-		*out_inode = number;
-		return 0;
-	}
-	if (dir->flags & EXT4_FL_CASEFOLD) {
-		err = utf8_casefold(name, len, &wanted.folded);
-		if (err == -ENOMEM)
-			return err;
-	}
-	if (dir->flags & EXT4_FL_INLINE_DATA)
-		err = lookup_inline(fs, dir, &wanted, out_inode);
-	else
-		err = lookup_blocks(fs, dir, &wanted, out_inode);
-	free(wanted.folded);
+	if (dir->flags & EXT4_FL_CASEFOLD &&
+	    utf8_casefold(wanted->name, wanted->len, &wanted->folded) == -ENOMEM)
+		return -ENOMEM;
+	err = lookup_fast(fs, dir, wanted, out_inode);
+	if (err > 0 && dir->flags & EXT4_FL_INLINE_DATA)
+		err = lookup_inline(fs, dir, wanted, out_inode);
+	else if (err > 0)
+		err = lookup_blocks(fs, dir, wanted, out_inode);
+	free(wanted->folded);
 	return err;
+}
+
+int ext4_dir_lookup(struct ext4 *fs, const struct ext4_inode *dir, const char *name, size_t len,
+		    uint32_t *out_inode)
+{
+	struct wanted wanted = {.name = name, .len = len};
+
+	return lookup(fs, dir, &wanted, out_inode);
+}
+
+bool ext4_dir_ignores_case(const struct ext4 *fs, const struct ext4_inode *dir)
+{
+	/* names without their key are compared as they are shown, byte by byte */
+	return fs->incompat & EXT4_INCOMPAT_CASEFOLD && S_ISDIR(dir->mode) &&
+	       dir->flags & EXT4_FL_CASEFOLD && !(dir->flags & EXT4_FL_ENCRYPT);
+}
+
+ssize_t ext4_dir_spelling(struct ext4 *fs, const struct ext4_inode *dir, const char *name,
+			  size_t len, char out[EXT4_NAME_MAX])
+{
+	bool may_differ = ext4_dir_ignores_case(fs, dir);
+	struct wanted wanted = {.name = name, .len = len, .spelling = may_differ ? out : NULL};
+	uint32_t number;
+	int err = lookup(fs, dir, &wanted, &number);
+
+	if (err)
+		return err;
+	if (may_differ)
+		return (ssize_t)wanted.spelling_len;
+	memcpy(out, name, len);
+	return (ssize_t)len;
+}
+
+ssize_t ext4_dir_fold(const char *name, size_t len, char *out, size_t size)
+{
+	CLEANUP(freep) char *folded = NULL;
+	int err = utf8_casefold(name, len, &folded);
+
+	if (err == -ENOMEM)
+		return err;
+	if (!err) {
+		name = folded;
+		len = strlen(folded);
+	}
+	/* characters that are ignored may be all of a name: NUL stands for what is left of it */
+	if (len == 0)
+		len = 1;
+	if (len > size)
+		return -ERANGE;
+	memcpy(out, name, len);
+	return (ssize_t)len;
 }
 
 int ext4_dir_parent(struct ext4 *fs, const struct ext4_inode *dir, uint32_t *out_inode)

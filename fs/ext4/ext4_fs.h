@@ -198,6 +198,14 @@ int ext4_dir_parent(struct ext4 *fs, const struct ext4_inode *dir, uint32_t *out
 int ext4_dir_list(struct ext4 *fs, const struct ext4_inode *dir, uint64_t cookie,
 		  tree_entry_fn take, void *ctx);
 
+/* Whether names in @dir are compared by ext4_dir_fold. */
+bool ext4_dir_ignores_case(const struct ext4 *fs, const struct ext4_inode *dir);
+
+/* See tree_ops: spelling and fold. Both return a length. */
+ssize_t ext4_dir_spelling(struct ext4 *fs, const struct ext4_inode *dir, const char *name,
+			  size_t len, char out[EXT4_NAME_MAX]);
+ssize_t ext4_dir_fold(const char *name, size_t len, char *out, size_t size);
+
 /* ext4_xattr.c */
 ssize_t ext4_xattr_get(struct ext4 *fs, uint32_t number, const char *name, void *buf, size_t size);
 ssize_t ext4_xattr_list(struct ext4 *fs, uint32_t number, char *buf, size_t size);

@@ -179,6 +179,30 @@ static int op_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
 	return ext4_statfs(of(tree), out);
 }
 
+static ssize_t op_fold(struct tree *tree, uint64_t dir, const char *name, size_t len, char *out,
+		       size_t size)
+{
+	struct ext4 *fs = of(tree);
+	struct ext4_inode inode;
+	int err;
+
+	if (!(fs->incompat & EXT4_INCOMPAT_CASEFOLD))
+		return 0;
+	err = read_inode(fs, dir, &inode);
+	if (err)
+		return err;
+	return ext4_dir_ignores_case(fs, &inode) ? ext4_dir_fold(name, len, out, size) : 0;
+}
+
+static ssize_t op_spelling(struct tree *tree, uint64_t dir, const char *name, size_t len, char *out)
+{
+	struct ext4 *fs = of(tree);
+	struct ext4_inode inode;
+	int err = read_inode(fs, dir, &inode);
+
+	return err ? err : ext4_dir_spelling(fs, &inode, name, len, out);
+}
+
 static void op_close(struct tree *tree)
 {
 	ext4_close(of(tree));
@@ -197,6 +221,8 @@ static const struct tree_ops ext4_tree_ops = {
 	.listxattr = op_listxattr,
 	.lacks_xattr = op_lacks_xattr,
 	.statfs = op_statfs,
+	.fold = op_fold,
+	.spelling = op_spelling,
 	.close = op_close,
 };
 

@@ -2,10 +2,12 @@
 /* The volume as a struct tree. */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include "base/checked.h"
 #include "base/log.h"
+#include "base/utf.h"
 #include "fat/fat_dir.h"
 #include "fat/fat_index.h"
 #include "fat/fat_time.h"
@@ -79,27 +81,72 @@ static int fat_getattr(struct tree *tree, uint64_t id, struct tree_attr *out)
 	return 0;
 }
 
-static int fat_lookup(struct tree *tree, uint64_t dir, const char *name, size_t len,
-		      uint64_t *out_id)
+/* How much of a name counts: "name." is "name" on FAT, which stores no dots at the end. */
+static size_t without_dots(const char *name, size_t len)
 {
-	struct fat_volume *v = volume_of(tree);
-	struct fat_entry entry;
+	size_t rest = len;
+
+	while (rest && name[rest - 1] == '.')
+		rest--;
+	return rest ? rest : len;
+}
+
+static int find_entry(struct fat_volume *v, uint64_t dir, const char *name, size_t len,
+		      struct fat_entry *out)
+{
 	struct fat_node node;
-	size_t short_len = len;
+	size_t short_len = without_dots(name, len);
 	int err = fat_node_read(v, dir, &node);
 
 	if (err)
 		return err;
-	err = fat_find(v, &node, name, len, &entry);
-	/* "name." is "name" on FAT, which stores no dots at the end. */
-	while (short_len && name[short_len - 1] == '.')
-		short_len--;
-	if (err == -ENOENT && short_len && short_len < len)
-		err = fat_find(v, &node, name, short_len, &entry);
+	err = fat_find(v, &node, name, len, out);
+	if (err == -ENOENT && short_len < len)
+		err = fat_find(v, &node, name, short_len, out);
+	return err;
+}
+
+static int fat_lookup(struct tree *tree, uint64_t dir, const char *name, size_t len,
+		      uint64_t *out_id)
+{
+	struct fat_entry entry;
+	int err = find_entry(volume_of(tree), dir, name, len, &entry);
+
 	if (err)
 		return err;
 	*out_id = entry.node.id;
 	return 0;
+}
+
+static ssize_t fat_fold(struct tree *tree, uint64_t dir, const char *name, size_t len, char *out,
+			size_t size)
+{
+	char folded[TREE_FOLD_MAX];
+
+	(void)tree;
+	(void)dir; /* all of them ignore case */
+	len = utf8_fold_simple(name, without_dots(name, len), folded);
+	if (len > size)
+		return -ERANGE;
+	memcpy(out, folded, len);
+	return (ssize_t)len;
+}
+
+static ssize_t fat_spelling(struct tree *tree, uint64_t dir, const char *name, size_t len,
+			    char *out)
+{
+	struct fat_volume *v = volume_of(tree);
+	char spelling[TREE_NAME_MAX + 1];
+	struct fat_entry entry;
+	int err = find_entry(v, dir, name, len, &entry);
+
+	if (err)
+		return err;
+	len = fat_entry_name(v, &entry, spelling);
+	if (len == 0)
+		return -ENOENT;
+	memcpy(out, spelling, len);
+	return (ssize_t)len;
 }
 
 /* The directory that starts at @start and is named in @node. */
@@ -228,6 +275,8 @@ static const struct tree_ops fat_ops = {
 	.readdir = fat_readdir,
 	.read = fat_read,
 	.statfs = fat_statfs,
+	.fold = fat_fold,
+	.spelling = fat_spelling,
 	.close = fat_close,
 };
 

@@ -30,6 +30,9 @@
 /* Bytes of the longest name: 255 UTF-16 code units of a FAT long name as UTF-8. */
 #define TREE_NAME_MAX 765
 
+/* Bytes of the longest form that tree_fold gives: case mapping may make a name longer. */
+#define TREE_FOLD_MAX (2 * TREE_NAME_MAX)
+
 /* Bytes of the longest symbolic link target, without NUL (PATH_MAX - 1). */
 #define TREE_LINK_MAX 4095
 
@@ -44,6 +47,9 @@
 #define TREE_COOKIES_END ((uint64_t)1 << 62)
 #define TREE_COOKIES_LEVEL ((uint64_t)1 << 58)
 #define TREE_LEVELS_MAX 15u
+
+/* Behind "." and "..", which tree_readdir gives: where a tree's own entries start. */
+#define TREE_COOKIE_DOTS 2u
 
 struct tree;
 
@@ -187,8 +193,9 @@ struct tree_ops {
 
 	/*
 	 * Of directories whose names are compared without case; both NULL: there are none.
-	 * @fold writes the form that equal names have in common, at most @size bytes, and returns its
-	 * length; a directory that distinguishes case (or is none) gives 0.
+	 * @fold writes the form that equal names have in common and returns its length, at most
+	 * TREE_FOLD_MAX; -ERANGE where that exceeds @size. A directory that distinguishes case gives
+	 * 0. That @dir is a directory need not be checked.
 	 * @spelling writes the name that the entry which @name leads to is listed by (FAT: a short
 	 * name leads to an entry that has a long one). -ENOENT as lookup. At most TREE_NAME_MAX bytes.
 	 */

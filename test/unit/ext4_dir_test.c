@@ -112,6 +112,63 @@ static void names_are_listed_and_found(void **state)
 	assert_not_found("ones", -ENOENT);
 }
 
+static void assert_spelled(const char *name, const char *want)
+{
+	char spelling[TREE_NAME_MAX];
+	ssize_t n = tree_spelling(m.tree, DIR_NUMBER, name, strlen(name), spelling);
+
+	assert_int_equal(n, strlen(want));
+	assert_memory_equal(spelling, want, strlen(want));
+}
+
+static void assert_folded(const char *name, const char *want)
+{
+	char folded[TREE_FOLD_MAX];
+	ssize_t n = tree_fold(m.tree, DIR_NUMBER, name, strlen(name), folded, sizeof(folded));
+
+	assert_int_equal(n, strlen(want));
+	assert_memory_equal(folded, want, strlen(want));
+}
+
+static void caseless_directory_tells_how_its_names_are_spelled(void **state)
+{
+	char spelling[TREE_NAME_MAX], nothing = 'x';
+
+	(void)state;
+	maker_put32(&m, maker_super(0x60), EXT4_INCOMPAT_FILETYPE | EXT4_INCOMPAT_CASEFOLD);
+	maker_put32(&m, maker_inode(DIR_NUMBER) + 0x20, EXT4_FL_CASEFOLD);
+	add_block(21, 17,
+		  "Gr\xc3\xb6\xc3\x9f"
+		  "e");
+	assert_int_equal(maker_open(&m), 0);
+	assert_false(tree_ignores_case(m.tree, TREE_ROOT));
+	assert_true(tree_ignores_case(m.tree, DIR_NUMBER));
+	assert_spelled("ONE", "one");
+	assert_spelled("GRO\xcc\x88SSE", "Gr\xc3\xb6\xc3\x9f"
+					 "e");
+	assert_folded("Gr\xc3\xb6\xc3\x9f"
+		      "e",
+		      "gro\xcc\x88sse");
+	assert_folded("A \xff byte", "A \xff byte");
+	assert_int_equal(tree_spelling(m.tree, DIR_NUMBER, "gross", 5, spelling), -ENOENT);
+	/* soft hyphens count for nothing, yet no other name is like them */
+	assert_int_equal(tree_fold(m.tree, DIR_NUMBER, "\xc2\xad", 2, &nothing, 1), 1);
+	assert_int_equal(nothing, 0);
+	assert_int_equal(tree_fold(m.tree, DIR_NUMBER, "ab", 2, spelling, 1), -ERANGE);
+}
+
+static void ordinary_directory_has_no_other_spellings(void **state)
+{
+	char buf[TREE_NAME_MAX];
+
+	(void)state;
+	assert_int_equal(maker_open(&m), 0);
+	assert_false(tree_ignores_case(m.tree, DIR_NUMBER));
+	assert_int_equal(tree_fold(m.tree, DIR_NUMBER, "One", 3, buf, sizeof(buf)), 0);
+	assert_spelled("one", "one");
+	assert_int_equal(tree_spelling(m.tree, DIR_NUMBER, "One", 3, buf), -ENOENT);
+}
+
 static void listing_goes_on_behind_every_entry(void **state)
 {
 	struct listed all, rest;
@@ -374,6 +431,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(names_are_listed_and_found),
+		TEST(caseless_directory_tells_how_its_names_are_spelled),
+		TEST(ordinary_directory_has_no_other_spellings),
 		TEST(listing_goes_on_behind_every_entry),
 		TEST(parent_is_what_dot_dot_says),
 		TEST(directory_without_dot_dot_is_still_listed),

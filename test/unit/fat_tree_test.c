@@ -57,6 +57,62 @@ static void a_name_is_found_in_any_case_and_by_its_alias(void **state)
 	shut(&o);
 }
 
+static void assert_spelled(struct open_volume *o, const char *name, const char *want)
+{
+	char spelling[TREE_NAME_MAX];
+	ssize_t n = tree_spelling(o->tree, TREE_ROOT, name, strlen(name), spelling);
+
+	assert_int_equal(n, strlen(want));
+	assert_memory_equal(spelling, want, strlen(want));
+}
+
+static void assert_folded(struct open_volume *o, const char *name, const char *want)
+{
+	char folded[TREE_FOLD_MAX];
+	ssize_t n = tree_fold(o->tree, TREE_ROOT, name, strlen(name), folded, sizeof(folded));
+
+	assert_int_equal(n, strlen(want));
+	assert_memory_equal(folded, want, strlen(want));
+}
+
+static void a_name_leads_to_its_listed_spelling(void **state)
+{
+	static const uint16_t apfel[] = {0xc4, 'p', 'f', 'e', 'l', 'm',
+					 'u',  's', '.', 'T', 'x', 't'};
+	char spelling[TREE_NAME_MAX];
+	struct open_volume o;
+	uint32_t at;
+
+	(void)state;
+	maker_start(&o.m, 12, 1, 20);
+	at = maker_long(&o.m, o.m.root_start, apfel, 12, "APFELM~1TXT");
+	at = maker_short(&o.m, at, "APFELM~1TXT", 0, 0, 0);
+	maker_short(&o.m, at, "SHORT   TXT", 0, 0, 0);
+	open_made(&o);
+	assert_spelled(&o, "\xc3\xa4PFELMUS.txt", "\xc3\x84pfelmus.Txt");
+	assert_spelled(&o, "apfelm~1.txt", "\xc3\x84pfelmus.Txt");
+	assert_spelled(&o, "short.txt..", "SHORT.TXT");
+	assert_int_equal(tree_spelling(o.tree, TREE_ROOT, "none", 4, spelling), -ENOENT);
+	assert_int_equal(tree_spelling(o.tree, 7, "none", 4, spelling), -ESTALE);
+	shut(&o);
+}
+
+static void names_that_are_one_have_one_form(void **state)
+{
+	struct open_volume o;
+
+	(void)state;
+	maker_start(&o.m, 12, 1, 20);
+	open_made(&o);
+	assert_true(tree_ignores_case(o.tree, TREE_ROOT));
+	assert_folded(&o, "\xc3\x84PFEL..", "\xc3\xa4pfel");
+	assert_folded(&o, "\xc3\xa4pfel", "\xc3\xa4pfel");
+	assert_folded(&o, ".a.B", ".a.b");
+	assert_folded(&o, "...", "...");
+	assert_folded(&o, "not \xff UTF-8", "not \xff utf-8");
+	shut(&o);
+}
+
 static void left_over_pieces_are_ignored(void **state)
 {
 	static const uint16_t name[] = {'l', 'o', 'n', 'g', ' ', 'n', 'a', 'm',
@@ -301,6 +357,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(the_longest_name_is_shown_whole),
 		TEST(a_name_is_found_in_any_case_and_by_its_alias),
+		TEST(a_name_leads_to_its_listed_spelling),
+		TEST(names_that_are_one_have_one_form),
 		TEST(left_over_pieces_are_ignored),
 		TEST(a_long_name_that_no_path_can_hold_gives_way_to_the_short_one),
 		TEST(labels_and_deleted_entries_are_hidden),
