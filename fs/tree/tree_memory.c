@@ -1,82 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The tree in memory: an array of nodes, and one hash table of the names of all directories. */
-#include "tree/tree_memory.h"
-
+/* The tree in memory, as it is read. */
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/checked.h"
+#include "base/utf.h"
+#include "tree/tree_memory_private.h"
 
-#define BUCKETS 65536u
 #define FIRST_COOKIE 3u
-#define BLOCK_BYTES 4096u
-
-struct entry {
-	struct entry *next; /* of the same bucket */
-	uint64_t dir;
-	uint64_t id;
-	size_t len;
-	char name[];
-};
-
-struct extent {
-	uint64_t offset;
-	size_t len;
-	char *data;
-};
-
-struct attribute {
-	char *name;
-	char *value;
-	size_t len;
-};
-
-struct node {
-	struct tree_attr attr;
-	uint64_t parent; /* of a directory */
-	int error;
-	char *target;
-	struct entry **entries;
-	size_t entry_count;
-	struct extent *extents;
-	size_t extent_count;
-	struct attribute *attributes;
-	size_t attribute_count;
-};
-
-struct memory {
-	struct tree base;
-	struct node **nodes; /* of id i at i - 1 */
-	size_t node_count;
-	struct entry *buckets[BUCKETS];
-};
-
-static struct memory *memory_of(struct tree *tree)
-{
-	return container_of(tree, struct memory, base);
-}
-
-/* Makes room for one more of @size bytes each; doubles at powers of two. */
-static int grow(void *array, size_t count, size_t size)
-{
-	void *old, *more;
-
-	if (count && !is_power_of_two(count))
-		return 0;
-	memcpy(&old, array, sizeof(old));
-	more = reallocarray(old, count ? 2 * count : 1, size);
-	if (!more)
-		return -ENOMEM;
-	memcpy(array, &more, sizeof(more));
-	return 0;
-}
-
-static struct node *node_of(struct memory *mem, uint64_t id)
-{
-	return id && id <= mem->node_count ? mem->nodes[id - 1] : NULL;
-}
 
 static int find(struct tree *tree, uint64_t id, struct node **out)
 {
@@ -90,21 +22,32 @@ static int find(struct tree *tree, uint64_t id, struct node **out)
 	return 0;
 }
 
-static struct entry **bucket_of(struct memory *mem, uint64_t dir, const char *name, size_t len)
+size_t tree_memory_key(const struct node *dir, const char *name, size_t len,
+		       char out[TREE_FOLD_MAX])
+{
+	if (dir->ignores_case)
+		return utf8_fold_simple(name, len, out);
+	memcpy(out, name, len);
+	return len;
+}
+
+struct entry **tree_memory_bucket(struct memory *mem, uint64_t dir, const char *key, size_t len)
 {
 	uint64_t hash = dir * 0x9e3779b97f4a7c15u;
 
 	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ (unsigned char)name[i]) * 0x100000001b3u;
+		hash = (hash ^ (unsigned char)key[i]) * 0x100000001b3u;
 	return &mem->buckets[(hash ^ hash >> 32) % BUCKETS];
 }
 
-static struct entry *find_entry(struct memory *mem, uint64_t dir, const char *name, size_t len)
+struct entry *tree_memory_find(struct memory *mem, uint64_t dir, const char *name, size_t len)
 {
-	struct entry *entry = *bucket_of(mem, dir, name, len);
+	char key[TREE_FOLD_MAX];
+	size_t key_len = tree_memory_key(node_of(mem, dir), name, len, key);
+	struct entry *entry = *tree_memory_bucket(mem, dir, key, key_len);
 
-	while (entry &&
-	       (entry->dir != dir || entry->len != len || memcmp(entry->name, name, len) != 0))
+	while (entry && (entry->dir != dir || entry->key_len != key_len ||
+			 memcmp(entry->key, key, key_len) != 0))
 		entry = entry->next;
 	return entry;
 }
@@ -142,7 +85,7 @@ static int memory_lookup(struct tree *tree, uint64_t dir, const char *name, size
 
 	if (err)
 		return err;
-	entry = find_entry(memory_of(tree), dir, name, len);
+	entry = tree_memory_find(memory_of(tree), dir, name, len);
 	if (!entry)
 		return -ENOENT;
 	*out_id = entry->id;
@@ -179,7 +122,7 @@ static int memory_readdir(struct tree *tree, uint64_t dir, uint64_t cookie, tree
 			.type = (uint8_t)IFTODT(node_of(mem, found->id)->attr.mode),
 		};
 
-		if (take(ctx, &entry))
+		if (!found->alias_of && take(ctx, &entry))
 			return 0;
 	}
 	return 0;
@@ -319,6 +262,42 @@ static int memory_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out
 	return 0;
 }
 
+static ssize_t memory_fold(struct tree *tree, uint64_t dir, const char *name, size_t len, char *out,
+			   size_t size)
+{
+	char folded[TREE_FOLD_MAX];
+	struct node *node;
+	int err = find(tree, dir, &node);
+
+	if (err)
+		return err;
+	if (!node->ignores_case)
+		return 0;
+	len = tree_memory_key(node, name, len, folded);
+	if (len > size)
+		return -ERANGE;
+	memcpy(out, folded, len);
+	return (ssize_t)len;
+}
+
+static ssize_t memory_spelling(struct tree *tree, uint64_t dir, const char *name, size_t len,
+			       char *out)
+{
+	const struct entry *entry;
+	struct node *node;
+	int err = find_dir(tree, dir, &node);
+
+	if (err)
+		return err;
+	entry = tree_memory_find(memory_of(tree), dir, name, len);
+	if (!entry)
+		return -ENOENT;
+	if (entry->alias_of)
+		entry = entry->alias_of;
+	memcpy(out, entry->name, entry->len);
+	return (ssize_t)entry->len;
+}
+
 static void free_node(struct node *node)
 {
 	for (size_t i = 0; i < node->entry_count; i++)
@@ -346,7 +325,7 @@ static void memory_close(struct tree *tree)
 	free(mem);
 }
 
-static const struct tree_ops memory_ops = {
+const struct tree_ops tree_memory_ops = {
 	.kind = "memory",
 	.getattr = memory_getattr,
 	.lookup = memory_lookup,
@@ -358,192 +337,7 @@ static const struct tree_ops memory_ops = {
 	.getxattr = memory_getxattr,
 	.listxattr = memory_listxattr,
 	.statfs = memory_statfs,
+	.fold = memory_fold,
+	.spelling = memory_spelling,
 	.close = memory_close,
 };
-
-static int new_node(struct memory *mem, const struct tree_memory_node *from, struct node **out)
-{
-	struct node *node;
-
-	if (grow(&mem->nodes, mem->node_count, sizeof(*mem->nodes)) < 0)
-		return -ENOMEM;
-	node = calloc(1, sizeof(*node));
-	if (!node)
-		return -ENOMEM;
-	if (S_ISLNK(from->mode)) {
-		node->target = strdup(from->target);
-		if (!node->target) {
-			free(node);
-			return -ENOMEM;
-		}
-	}
-	node->attr = (struct tree_attr){
-		.id = mem->node_count + 1,
-		.size = node->target ? strlen(node->target) : from->size,
-		.mode = from->mode,
-		.nlink = S_ISDIR(from->mode) ? 2 : 1,
-		.uid = from->uid,
-		.gid = from->gid,
-		.rdev = from->rdev,
-		.block_size = BLOCK_BYTES,
-		.atime = from->time,
-		.mtime = from->time,
-		.ctime = from->time,
-		.btime = from->time,
-	};
-	mem->nodes[mem->node_count++] = node;
-	mem->base.span = mem->node_count + 1;
-	*out = node;
-	return 0;
-}
-
-int tree_memory_create(struct tree **out)
-{
-	static const struct tree_memory_node root = {.mode = S_IFDIR | 0755};
-	struct memory *mem = calloc(1, sizeof(*mem));
-	struct node *node;
-	int err;
-
-	if (!mem)
-		return -ENOMEM;
-	mem->base.ops = &memory_ops;
-	err = new_node(mem, &root, &node);
-	if (err) {
-		memory_close(&mem->base);
-		return err;
-	}
-	node->parent = TREE_ROOT;
-	*out = &mem->base;
-	return 0;
-}
-
-/* A name whose id is still to be set. */
-static int new_entry(struct memory *mem, uint64_t dir, const char *name, struct entry **out)
-{
-	size_t len = strlen(name);
-	struct node *parent = node_of(mem, dir);
-	struct entry *entry, **bucket;
-
-	if (!parent)
-		return -ENOENT;
-	if (!S_ISDIR(parent->attr.mode))
-		return -ENOTDIR;
-	if (len == 0 || len > TREE_NAME_MAX)
-		return -EINVAL;
-	if (find_entry(mem, dir, name, len))
-		return -EEXIST;
-	if (grow(&parent->entries, parent->entry_count, sizeof(struct entry *)) < 0)
-		return -ENOMEM;
-	entry = malloc(sizeof(*entry) + len);
-	if (!entry)
-		return -ENOMEM;
-	bucket = bucket_of(mem, dir, name, len);
-	entry->next = *bucket;
-	entry->dir = dir;
-	entry->len = len;
-	memcpy(entry->name, name, len);
-	*bucket = entry;
-	parent->entries[parent->entry_count++] = entry;
-	*out = entry;
-	return 0;
-}
-
-int tree_memory_add(struct tree *tree, uint64_t dir, const char *name,
-		    const struct tree_memory_node *from, uint64_t *out_id)
-{
-	struct memory *mem = memory_of(tree);
-	struct entry *entry;
-	struct node *node;
-	int err;
-
-	if (S_ISLNK(from->mode) != (from->target != NULL))
-		return -EINVAL;
-	err = new_entry(mem, dir, name, &entry);
-	if (err)
-		return err;
-	entry->id = dir; /* harmless should there be no memory for the node */
-	err = new_node(mem, from, &node);
-	if (err)
-		return err;
-	entry->id = node->attr.id;
-	if (S_ISDIR(from->mode)) {
-		node->parent = dir;
-		node_of(mem, dir)->attr.nlink++;
-	}
-	if (out_id)
-		*out_id = node->attr.id;
-	return 0;
-}
-
-int tree_memory_link(struct tree *tree, uint64_t dir, const char *name, uint64_t id)
-{
-	struct memory *mem = memory_of(tree);
-	struct node *node = node_of(mem, id);
-	struct entry *entry;
-	int err;
-
-	if (!node || S_ISDIR(node->attr.mode))
-		return -EINVAL;
-	err = new_entry(mem, dir, name, &entry);
-	if (err)
-		return err;
-	entry->id = id;
-	node->attr.nlink++;
-	return 0;
-}
-
-int tree_memory_put(struct tree *tree, uint64_t id, uint64_t offset, const void *data, size_t len)
-{
-	struct node *node = node_of(memory_of(tree), id);
-	const struct extent *last;
-	char *copy;
-
-	if (!node || !S_ISREG(node->attr.mode) || len > UINT64_MAX - offset || len == 0)
-		return -EINVAL;
-	last = node->extent_count ? &node->extents[node->extent_count - 1] : NULL;
-	if (last && offset < last->offset + last->len)
-		return -EINVAL;
-	if (grow(&node->extents, node->extent_count, sizeof(*node->extents)) < 0)
-		return -ENOMEM;
-	copy = malloc(len);
-	if (!copy)
-		return -ENOMEM;
-	memcpy(copy, data, len);
-	node->extents[node->extent_count++] =
-		(struct extent){.offset = offset, .len = len, .data = copy};
-	node->attr.size = max_u64(node->attr.size, offset + len);
-	node->attr.blocks += div_round_up(len, 512);
-	return 0;
-}
-
-int tree_memory_set_xattr(struct tree *tree, uint64_t id, const char *name, const void *value,
-			  size_t len)
-{
-	struct node *node = node_of(memory_of(tree), id);
-	struct attribute added = {.len = len};
-
-	if (!node || len > TREE_XATTR_MAX)
-		return -EINVAL;
-	if (grow(&node->attributes, node->attribute_count, sizeof(*node->attributes)) < 0)
-		return -ENOMEM;
-	added.name = strdup(name);
-	added.value = malloc(len + 1);
-	if (!added.name || !added.value) {
-		free(added.name);
-		free(added.value);
-		return -ENOMEM;
-	}
-	memcpy(added.value, value, len);
-	node->attributes[node->attribute_count++] = added;
-	return 0;
-}
-
-int tree_memory_damage(struct tree *tree, uint64_t id, int error)
-{
-	struct node *node = node_of(memory_of(tree), id);
-
-	if (!node)
-		return -EINVAL;
-	node->error = error;
-	return 0;
-}

@@ -29,6 +29,12 @@ int tree_memory_add(struct tree *tree, uint64_t dir, const char *name,
 /* One more name for @id, which is not a directory. */
 int tree_memory_link(struct tree *tree, uint64_t dir, const char *name, uint64_t id);
 
+/* Lets names in @dir, which is empty, be compared without case, as FAT does. -ENOTEMPTY, -ENOTDIR. */
+int tree_memory_ignore_case(struct tree *tree, uint64_t dir);
+
+/* One more name that leads to the entry @name and is not listed, like a short name on FAT. */
+int tree_memory_alias(struct tree *tree, uint64_t dir, const char *alias, const char *name);
+
 /* Puts data into a file, behind all that was put there before; what lies between is a hole. */
 int tree_memory_put(struct tree *tree, uint64_t id, uint64_t offset, const void *data, size_t len);
 
