@@ -54,19 +54,6 @@ static const struct made_up *made_up_of(const struct compose *compose, uint64_t 
 	return NULL;
 }
 
-static const struct made_up *made_up_in(const struct compose *compose, uint64_t dir,
-					const char *name, size_t len)
-{
-	for (unsigned int i = 0; i < compose->made_up_count; i++) {
-		const struct made_up *entry = &compose->made_up[i];
-
-		if (entry->parent == dir && strlen(entry->name) == len &&
-		    memcmp(entry->name, name, len) == 0)
-			return entry;
-	}
-	return NULL;
-}
-
 /* The part that @id belongs to and the id that it has there; NULL: none. */
 static const struct part *part_of(const struct compose *compose, uint64_t id, uint64_t *out_id)
 {
@@ -85,6 +72,39 @@ static const struct part *part_of(const struct compose *compose, uint64_t id, ui
 		if (*out_id == 0)
 			*out_id = TREE_ROOT;
 		return part;
+	}
+	return NULL;
+}
+
+/* Whether two names are one in @dir, which a part may have with names compared without case. */
+static bool same_name(const struct compose *compose, uint64_t dir, const char *a, size_t a_len,
+		      const char *b, size_t b_len)
+{
+	char a_folded[TREE_FOLD_MAX], b_folded[TREE_FOLD_MAX];
+	uint64_t part_dir;
+	const struct part *part;
+	ssize_t n;
+
+	if (a_len == b_len && memcmp(a, b, a_len) == 0)
+		return true;
+	part = part_of(compose, dir, &part_dir);
+	if (!part)
+		return false;
+	n = tree_fold(part->tree, part_dir, a, a_len, a_folded, sizeof(a_folded));
+	return n > 0 &&
+	       tree_fold(part->tree, part_dir, b, b_len, b_folded, sizeof(b_folded)) == n &&
+	       memcmp(a_folded, b_folded, (size_t)n) == 0;
+}
+
+static const struct made_up *made_up_in(const struct compose *compose, uint64_t dir,
+					const char *name, size_t len)
+{
+	for (unsigned int i = 0; i < compose->made_up_count; i++) {
+		const struct made_up *entry = &compose->made_up[i];
+
+		if (entry->parent == dir &&
+		    same_name(compose, dir, entry->name, strlen(entry->name), name, len))
+			return entry;
 	}
 	return NULL;
 }
@@ -344,6 +364,56 @@ static int compose_statfs(struct tree *tree, uint64_t id, struct tree_statfs *ou
 	return err ? err : tree_statfs(part, part_id, out);
 }
 
+/* What is made up belongs to the first part. */
+static int compose_volume(struct tree *tree, uint64_t id, uint64_t *out_root)
+{
+	struct compose *compose = of(tree);
+	uint64_t part_id, root;
+	const struct part *part = part_of(compose, id, &part_id);
+	int err;
+
+	if (!part) {
+		if (!made_up_of(compose, id))
+			return -ESTALE;
+		*out_root = TREE_ROOT;
+		return 0;
+	}
+	err = tree_volume(part->tree, part_id, &root);
+	if (err)
+		return err;
+	*out_root = id_from(compose, part, root);
+	return 0;
+}
+
+static ssize_t compose_fold(struct tree *tree, uint64_t dir, const char *name, size_t len,
+			    char *out, size_t size)
+{
+	struct tree *part;
+	uint64_t part_dir;
+	int err = route(of(tree), dir, -ENOENT, &part, &part_dir);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	return tree_fold(part, part_dir, name, len, out, size);
+}
+
+static ssize_t compose_spelling(struct tree *tree, uint64_t dir, const char *name, size_t len,
+				char *out)
+{
+	const struct made_up *entry = made_up_in(of(tree), dir, name, len);
+	struct tree *part;
+	uint64_t part_dir;
+	int err;
+
+	if (entry) {
+		len = strlen(entry->name);
+		memcpy(out, entry->name, len);
+		return (ssize_t)len;
+	}
+	err = route(of(tree), dir, -ENOENT, &part, &part_dir);
+	return err ? err : tree_spelling(part, part_dir, name, len, out);
+}
+
 static void compose_close(struct tree *tree)
 {
 	struct compose *compose = of(tree);
@@ -368,6 +438,9 @@ static const struct tree_ops compose_ops = {
 	.listxattr = compose_listxattr,
 	.lacks_xattr = compose_lacks_xattr,
 	.statfs = compose_statfs,
+	.volume = compose_volume,
+	.fold = compose_fold,
+	.spelling = compose_spelling,
 	.close = compose_close,
 };
 

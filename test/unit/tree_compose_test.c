@@ -348,6 +348,32 @@ static void damage_on_the_way_is_no_missing_directory(void **state)
 	tree_close(other);
 }
 
+static uint64_t volume_of(struct fixture *f, uint64_t id)
+{
+	uint64_t root = 0;
+
+	assert_int_equal(tree_volume(f->tree, id, &root), 0);
+	return root;
+}
+
+static void every_node_belongs_to_a_volume(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t boot, deep, root;
+
+	mount_at(f, "/boot");
+	mount_at(f, "/boot/overlays/made/up");
+	boot = walk(f, "/boot");
+	deep = walk(f, "/boot/overlays/made/up");
+	assert_int_equal(volume_of(f, TREE_ROOT), TREE_ROOT);
+	assert_int_equal(volume_of(f, f->fstab), TREE_ROOT);
+	assert_int_equal(volume_of(f, boot), boot);
+	assert_int_equal(volume_of(f, walk(f, "/boot/overlays/uart.dtbo")), boot);
+	assert_int_equal(volume_of(f, walk(f, "/boot/overlays/made")), TREE_ROOT);
+	assert_int_equal(volume_of(f, walk(f, "/boot/overlays/made/up/config.txt")), deep);
+	assert_int_equal(tree_volume(f->tree, f->tree->span, &root), -ESTALE);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -365,6 +391,7 @@ int main(void)
 		TEST(listing_goes_on_behind_every_entry),
 		TEST(volume_can_be_mounted_in_a_volume),
 		TEST(directory_of_a_volume_can_be_made_up),
+		TEST(every_node_belongs_to_a_volume),
 		TEST(second_mount_at_one_place_is_busy),
 		TEST(file_is_no_mount_point),
 		TEST(damage_on_the_way_is_no_missing_directory),
