@@ -1,85 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The loads of test/bench/run, as one program so that no shell is measured. Each prints one number:
- * operations, names or megabytes per second, or milliseconds. It stands alone, so that it can be
- * compiled by a bare `cc` on a machine where Bramble is not built.
+ * operations, names or megabytes per second, or milliseconds.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
+#include "bench.h"
+
 #include <pthread.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 #define SEQUENTIAL_BYTES (1u << 20)
-#define RANDOM_BYTES 4096u
 #define THREADS_MAX 64u
-#define FILES_MAX 10000000u
 #define SMALL_BYTES_MIN 1500u
 #define SMALL_BYTES_MAX 4000u
-#define PATH_BYTES 64
-
-static _Noreturn void die(const char *what)
-{
-	fprintf(stderr, "bench_fs: %s: %s\n", what, strerror(errno));
-	exit(1);
-}
-
-static double now(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-static uint64_t next_random(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
-static unsigned int number(const char *text, unsigned int max)
-{
-	char *end;
-	unsigned long value;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || end == text || *end || value == 0 || value > max) {
-		errno = EINVAL;
-		die(text);
-	}
-	return (unsigned int)value;
-}
-
-static void *buffer(size_t bytes)
-{
-	void *buf = malloc(bytes);
-
-	if (!buf)
-		die("malloc");
-	memset(buf, 1, bytes); /* its first touch is not the file system's */
-	return buf;
-}
-
-static int open_or_die(int dir, const char *path, int flags)
-{
-	int fd = openat(dir, path, flags | O_CLOEXEC);
-
-	if (fd < 0)
-		die(path);
-	return fd;
-}
 
 /* seq FILE: all of it in reads of 1 MiB; MB/s */
 static int run_sequential(char **argv)
@@ -143,7 +76,7 @@ static int run_random(char **argv)
 			.fd = fd,
 			.blocks = (uint64_t)st.st_size / RANDOM_BYTES,
 			.count = count / threads,
-			.seed = (uint64_t)seed * 0x9e3779b97f4a7c15u + i + 1,
+			.seed = random_seed(seed) + i + 1,
 		};
 		errno = pthread_create(&jobs[i].thread, NULL, random_reads, &jobs[i]);
 		if (errno)
@@ -166,7 +99,7 @@ static void small_path(char *path, unsigned int index, unsigned int files)
 static unsigned int *shuffled(unsigned int all, unsigned int count, unsigned int seed)
 {
 	unsigned int *order = calloc(all, sizeof(*order));
-	uint64_t state = (uint64_t)seed * 0x9e3779b97f4a7c15u;
+	uint64_t state = random_seed(seed);
 
 	if (!order)
 		die("calloc");
@@ -244,35 +177,6 @@ static bool on_another_device(const char *dir, dev_t before)
 	struct stat st;
 
 	return stat(dir, &st) == 0 && st.st_dev != before;
-}
-
-static pid_t start_quietly(char **command)
-{
-	pid_t child = fork();
-
-	if (child < 0)
-		die("fork");
-	if (child == 0) {
-		int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-		if (null < 0 || dup2(null, STDOUT_FILENO) < 0)
-			_exit(126);
-		execvp(command[0], command);
-		_exit(127);
-	}
-	return child;
-}
-
-static void wait_for_success(pid_t child, const char *what)
-{
-	int status;
-
-	if (waitpid(child, &status, 0) < 0)
-		die("waitpid");
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		fprintf(stderr, "bench_fs: %s: failed\n", what);
-		exit(1);
-	}
 }
 
 /* time COUNT COMMAND...: what COMMAND, which deals with COUNT things, does per second */
@@ -372,11 +276,7 @@ static int run_make(char **argv)
 	return 0;
 }
 
-static const struct {
-	const char *name;
-	int arguments; /* at least */
-	int (*run)(char **argv);
-} loads[] = {
+static const struct load loads[] = {
 	{"make", 4, run_make},	     {"seq", 1, run_sequential}, {"rand", 4, run_random},
 	{"small", 5, run_small},     {"stat", 5, run_stat},	 {"time", 2, run_time},
 	{"mounted", 2, run_mounted}, {"evict", 1, run_evict},
@@ -384,10 +284,5 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; argc > 1 && i < sizeof(loads) / sizeof(loads[0]); i++) {
-		if (strcmp(argv[1], loads[i].name) == 0 && argc - 2 >= loads[i].arguments)
-			return loads[i].run(argv + 2);
-	}
-	fprintf(stderr, "bench_fs: see the comments of bench_fs.c for its loads\n");
-	return 2;
+	return run_load(loads, sizeof(loads) / sizeof(loads[0]), argc, argv);
 }
