@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/* What is done to an overlay as a whole: reset, deleted, cloned, measured. */
+#include "state/state_private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/log.h"
+
+#define STAT_BLOCK 512u
+
+int state_overlay_reset(struct state_overlay *overlay, uint64_t next_id)
+{
+	struct state_info *info = &overlay->info;
+	int err;
+
+	info->epoch++;
+	info->next_id = max_u64(info->next_id, next_id);
+	info->empty = true;
+	info->in_use = false;
+	clock_gettime(CLOCK_REALTIME, &info->used);
+	/* from here on the files of the store count for nothing */
+	err = state_overlay_save(overlay);
+	return err ? err : store_embedded_remove(overlay->path);
+}
+
+/* Whether the overlay in @path may be deleted: a damaged info must not keep it for ever. */
+static int check_deletable(struct state *state, const char *name, const char *path)
+{
+	struct state_info info;
+	int err = state_info_load(path, &info);
+
+	switch (err) {
+	case 0:
+		err = info.frozen ? state_check_free(state, name, info.uuid) : 0;
+		state_info_finish(&info);
+		return err;
+	case -ENOENT:
+	case -EUCLEAN:
+		return state_check_free(state, name, NULL);
+	default:
+		return err;
+	}
+}
+
+int state_overlay_delete(struct state *state, const char *name)
+{
+	CLEANUP(freep) char *path = NULL;
+	CLEANUP(closep) int lock = -1;
+	int err = state_name_check("overlay", name);
+
+	if (err)
+		return err;
+	path = state_join(state->overlays, name);
+	if (!path)
+		return -ENOMEM;
+	if (access(path, F_OK) < 0) {
+		err = -errno;
+		if (err == -ENOENT)
+			log_error("overlay %s: there is none in %s", name, state->path);
+		else
+			log_error("%s: %s", path, strerror(-err));
+		return err;
+	}
+	err = check_deletable(state, name, path);
+	if (err)
+		return err;
+	err = state_lock(name, path, false, &lock);
+	if (err)
+		return err;
+	/* another may have been made on it before it was locked */
+	err = check_deletable(state, name, path);
+	return err ? err : state_folder_remove(state->overlays, path);
+}
+
+static int copy_store(void *ctx, const char *path)
+{
+	const struct state_overlay *from = ctx;
+
+	return from->info.empty ? 0 : store_embedded_copy(from->path, path);
+}
+
+int state_overlay_clone(struct state_overlay *overlay, const char *name)
+{
+	CLEANUP(state_overlay_closep) struct state_overlay *clone = NULL;
+
+	return state_overlay_make(overlay->state, name, &overlay->info, copy_store, overlay,
+				  &clone);
+}
+
+/* Adds what the files in @path take; folders in it are left out. */
+static int add_sizes(const char *path, uint64_t *sum)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while ((entry = readdir(dir))) {
+		struct stat st;
+
+		/* what has vanished meanwhile takes nothing */
+		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    !S_ISDIR(st.st_mode))
+			*sum += (uint64_t)st.st_blocks * STAT_BLOCK;
+	}
+	closedir(dir);
+	return 0;
+}
+
+struct measure {
+	const char *parent;
+	uint64_t sum;
+};
+
+static int measure_snapshot(void *ctx, const char *name)
+{
+	struct measure *measure = ctx;
+	CLEANUP(freep) char *path = state_join(measure->parent, name);
+
+	return path ? add_sizes(path, &measure->sum) : -ENOMEM;
+}
+
+int state_overlay_size(const struct state_overlay *overlay, uint64_t *out_own,
+		       uint64_t *out_snapshots)
+{
+	CLEANUP(freep) char *snapshots = state_join(overlay->path, STATE_SNAPSHOTS);
+	struct measure measure = {.parent = snapshots};
+	uint64_t own = 0;
+	int err;
+
+	if (!snapshots)
+		return -ENOMEM;
+	err = add_sizes(overlay->path, &own);
+	if (!err)
+		err = state_folder_each(snapshots, measure_snapshot, &measure);
+	if (err)
+		return err;
+	*out_own = own;
+	*out_snapshots = measure.sum;
+	return 0;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* The info file in its folder: read within bounds, replaced as a whole. */
+#include "state/state_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define INFO_NAME "info"
+#define INFO_MAKING "info.new"
+
+/* Bytes of the longest info: a path of 4 KiB, each byte as "%XX", and what else there is. */
+#define INFO_BYTES_MAX 65536u
+
+static int failed(const char *file, int err)
+{
+	log_error("%s: %s", file, strerror(-err));
+	return err;
+}
+
+/* Up to @size bytes. */
+static int read_all(int fd, char *buf, size_t size, size_t *out_len)
+{
+	size_t len = 0;
+
+	while (len < size) {
+		ssize_t n = read(fd, buf + len, size - len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		len += (size_t)n;
+	}
+	*out_len = len;
+	return 0;
+}
+
+static int write_all(int fd, const char *buf, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, buf, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		buf += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int state_info_load(const char *folder, struct state_info *out)
+{
+	CLEANUP(freep) char *file = state_join(folder, INFO_NAME);
+	CLEANUP(freep) char *text = malloc(INFO_BYTES_MAX + 1);
+	CLEANUP(closep) int fd = -1;
+	size_t len;
+	int err;
+
+	if (!file || !text)
+		return -ENOMEM;
+	/* not to wait where somebody has put a fifo in its place */
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
+	if (fd < 0)
+		return errno == ENOENT ? -ENOENT : failed(file, -errno);
+	err = read_all(fd, text, INFO_BYTES_MAX + 1, &len);
+	if (err)
+		return failed(file, err);
+	if (len > INFO_BYTES_MAX) {
+		log_error("%s: longer than %u bytes: damaged", file, INFO_BYTES_MAX);
+		return -EUCLEAN;
+	}
+	return state_info_parse(file, text, len, out);
+}
+
+int state_sync_folder(const char *folder)
+{
+	CLEANUP(closep) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || fsync(fd) < 0)
+		return failed(folder, -errno);
+	return 0;
+}
+
+static int write_durably(const char *file, const char *text)
+{
+	CLEANUP(closep)
+	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int err;
+
+	if (fd < 0)
+		return -errno;
+	err = write_all(fd, text, strlen(text));
+	if (err)
+		return err;
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+int state_info_save(const char *folder, const struct state_info *info)
+{
+	CLEANUP(freep) char *file = state_join(folder, INFO_NAME);
+	CLEANUP(freep) char *making = state_join(folder, INFO_MAKING);
+	CLEANUP(freep) char *text = NULL;
+	int err;
+
+	if (!file || !making)
+		return -ENOMEM;
+	err = state_info_format(info, &text);
+	if (err)
+		return err;
+	err = write_durably(making, text);
+	if (!err && rename(making, file) < 0)
+		err = -errno;
+	if (err) {
+		unlink(making);
+		return failed(file, err);
+	}
+	return state_sync_folder(folder);
+}
+
+int state_id_make(uint8_t id[STATE_ID_BYTES])
+{
+	if (getrandom(id, STATE_ID_BYTES, 0) != (ssize_t)STATE_ID_BYTES)
+		return -EIO;
+	/* RFC 9562: version 4, the variant that it describes */
+	id[6] = (uint8_t)((id[6] & 0x0f) | 0x40);
+	id[8] = (uint8_t)((id[8] & 0x3f) | 0x80);
+	return 0;
+}

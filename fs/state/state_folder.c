@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Folders that appear and vanish as a whole. One is made under a name with a dot in front and then
+ * renamed, or renamed and then removed; as long as that lasts, it is locked. What is found with such a
+ * name and not locked was left by a crash.
+ */
+#include "state/state_private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define MAKE_ATTEMPTS 3
+#define ERASE_FDS 16 /* directories that nftw(3) holds open */
+
+static int failed(const char *path, int err)
+{
+	log_error("%s: %s", path, strerror(-err));
+	return err;
+}
+
+char *state_join(const char *a, const char *b)
+{
+	char *path;
+
+	return asprintf(&path, "%s/%s", a, b) < 0 ? NULL : path;
+}
+
+/* An empty folder whose name begins with @prefix. */
+static int make_named(const char *parent, const char *prefix, char **out)
+{
+	CLEANUP(freep) char *path = NULL;
+
+	if (asprintf(&path, "%s/%sXXXXXX", parent, prefix) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	if (!mkdtemp(path))
+		return failed(parent, -errno);
+	*out = TAKE(path);
+	return 0;
+}
+
+int state_folder_make(const char *parent, char **out_path, int *out_lock)
+{
+	for (int attempt = 1;; attempt++) {
+		CLEANUP(freep) char *path = NULL;
+		int err = make_named(parent, STATE_MAKING_PREFIX, &path);
+
+		if (err)
+			return err;
+		err = store_folder_lock(path, false, out_lock, NULL);
+		if (err == 0) {
+			*out_path = TAKE(path);
+			return 0;
+		}
+		/* another process may have swept it away before it was locked */
+		if (attempt == MAKE_ATTEMPTS) {
+			state_folder_erase(path);
+			return failed(path, err);
+		}
+	}
+}
+
+int state_folder_publish(const char *parent, const char *path, const char *name)
+{
+	CLEANUP(freep) char *to = state_join(parent, name);
+	int err;
+
+	if (!to)
+		return -ENOMEM;
+	err = state_sync_folder(path);
+	if (err)
+		return err;
+	/* what is there is never empty, so that rename(2) does not replace it */
+	if (rename(path, to) < 0)
+		return errno == ENOTEMPTY || errno == EEXIST ? -EEXIST : failed(to, -errno);
+	return state_sync_folder(parent);
+}
+
+static int erase_one(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)st;
+	(void)type;
+	(void)where;
+	return remove(path) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+int state_folder_erase(const char *path)
+{
+	if (nftw(path, erase_one, ERASE_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0 &&
+	    errno != ENOENT)
+		return failed(path, -errno);
+	return 0;
+}
+
+int state_folder_remove(const char *parent, const char *path)
+{
+	CLEANUP(freep) char *old = NULL;
+	int err = make_named(parent, STATE_REMOVING_PREFIX, &old);
+
+	if (err)
+		return err;
+	/* takes the place of the empty folder */
+	if (rename(path, old) < 0) {
+		err = failed(path, -errno);
+		rmdir(old);
+		return err;
+	}
+	err = state_sync_folder(parent);
+	return err ? err : state_folder_erase(old);
+}
+
+static int is_left(const struct dirent *entry)
+{
+	return strncmp(entry->d_name, STATE_MAKING_PREFIX, strlen(STATE_MAKING_PREFIX)) == 0 ||
+	       strncmp(entry->d_name, STATE_REMOVING_PREFIX, strlen(STATE_REMOVING_PREFIX)) == 0;
+}
+
+void state_folder_sweep(const char *parent)
+{
+	struct dirent **entries;
+	int count = scandir(parent, &entries, is_left, NULL);
+
+	for (int i = 0; i < count; i++) {
+		CLEANUP(freep) char *path = state_join(parent, entries[i]->d_name);
+		CLEANUP(closep) int lock = -1;
+
+		free(entries[i]);
+		if (!path || store_folder_lock(path, false, &lock, NULL))
+			continue;
+		log_info("%s: left by a crash: removed", path);
+		state_folder_erase(path);
+	}
+	if (count >= 0)
+		free(entries);
+}
+
+static int is_named(const struct dirent *entry)
+{
+	return (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN) &&
+	       state_name_is_valid(entry->d_name);
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+int state_folder_each(const char *parent, state_name_fn take, void *ctx)
+{
+	struct dirent **entries;
+	int count = scandir(parent, &entries, is_named, by_bytes);
+	int result = 0;
+
+	if (count < 0)
+		return errno == ENOENT ? 0 : failed(parent, -errno);
+	for (int i = 0; i < count; i++) {
+		if (result == 0)
+			result = take(ctx, entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	return result;
+}

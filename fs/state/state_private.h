@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Private to the state room: what its files need of each other. */
+#ifndef BRAMBLE_STATE_PRIVATE_H
+#define BRAMBLE_STATE_PRIVATE_H
+
+#include "state/state.h"
+
+/* The latest version of the info that is understood, and the one that is written. */
+#define STATE_FORMAT 1u
+
+/* Bytes of the longest text of a value but a path. */
+#define STATE_VALUE_MAX 160u
+
+/* Folders that are being made or removed; what a crash leaves of them is swept away. */
+#define STATE_MAKING_PREFIX ".new."
+#define STATE_REMOVING_PREFIX ".old."
+
+/* In an overlay's folder: the folder of its snapshots; and what is to take the store's place while info->restoring. */
+#define STATE_SNAPSHOTS "snapshots"
+#define STATE_RESTORED ".restored"
+
+struct state {
+	char *path; /* owned */
+	char *overlays; /* owned: the folder of their folders */
+};
+
+/* state_value.c: single values of the info as text and back. -------------------------------- */
+
+enum state_value_kind {
+	STATE_VALUE_U64,
+	STATE_VALUE_BOOL, /* yes or no */
+	STATE_VALUE_UUID, /* as RFC 9562 writes it */
+	STATE_VALUE_ID, /* STATE_ID_BYTES as hexadecimal digits */
+	STATE_VALUE_FINGERPRINT, /* STATE_FINGERPRINT_BYTES likewise */
+	STATE_VALUE_TIME, /* for people: 2026-11-28T00:55:42.123456789Z */
+	STATE_VALUE_STAMP, /* for comparing: seconds and nanoseconds */
+	STATE_VALUE_PARTITION, /* a number from 1 on, or "composed" */
+	STATE_VALUE_NAME, /* of an overlay */
+};
+
+/* Parses @text into what @out points to. False: it is not of this kind. */
+bool state_value_parse(enum state_value_kind kind, const char *text, void *out);
+void state_value_format(enum state_value_kind kind, const void *value, char out[STATE_VALUE_MAX]);
+
+/* "a number", "a UUID": for messages. */
+const char *state_value_kind_name(enum state_value_kind kind);
+
+/* state_info.c ------------------------------------------------------------------------------- */
+
+/* Parses the text of an info file; @file names it in messages. -EUCLEAN, -EPROTONOSUPPORT. */
+int state_info_parse(const char *file, const char *text, size_t len, struct state_info *out);
+
+/* The text of an info file, to be freed. */
+int state_info_format(const struct state_info *info, char **out);
+
+/* state_file.c: reads and writes the info in a folder. -------------------------------------- */
+
+/* -ENOENT is not logged. */
+int state_info_load(const char *folder, struct state_info *out);
+
+/* Replaces the info at once and durably. */
+int state_info_save(const char *folder, const struct state_info *info);
+
+/* Makes the entries of a folder durable. */
+int state_sync_folder(const char *folder);
+
+/* state_folder.c: folders that appear and vanish as a whole. --------------------------------- */
+
+/* "A/B", to be freed; NULL: no memory. */
+char *state_join(const char *a, const char *b);
+
+/* Makes an empty folder in @parent that is locked until *@out_lock is closed. */
+int state_folder_make(const char *parent, char **out_path, int *out_lock);
+
+/* Renames a folder that was made so to @name in @parent. -EEXIST. */
+int state_folder_publish(const char *parent, const char *path, const char *name);
+
+/* Removes @path, which lies in @parent: it is gone at once, and its contents soon. */
+int state_folder_remove(const char *parent, const char *path);
+
+/* Removes a folder and all that is in it. */
+int state_folder_erase(const char *path);
+
+/* Removes what a crash left in @parent. */
+void state_folder_sweep(const char *parent);
+
+/* Gives @take the names of folders in @parent that are valid names, sorted. */
+int state_folder_each(const char *parent, state_name_fn take, void *ctx);
+
+/* state_lock.c ------------------------------------------------------------------------------- */
+
+/* Locks the overlay @name, whose folder is @path, as state_overlay_open says. */
+int state_lock(const char *name, const char *path, bool shared, int *out_lock);
+
+/* state_overlay.c ---------------------------------------------------------------------------- */
+
+/* Makes an overlay's folder and what is in it by @fill (NULL: nothing but the info). */
+typedef int (*state_fill_fn)(void *ctx, const char *path);
+int state_overlay_make(struct state *state, const char *name, const struct state_info *info,
+		       state_fill_fn fill, void *ctx, struct state_overlay **out);
+
+/* -EROFS (logged): another overlay is made on this one. @uuid may be NULL: by the name alone. */
+int state_check_free(struct state *state, const char *name, const uint8_t *uuid);
+
+/* state_snapshot.c --------------------------------------------------------------------------- */
+
+/* Ends what a crash broke off; the overlay is open for writing. */
+int state_restore_finish(struct state_overlay *overlay);
+
+#endif

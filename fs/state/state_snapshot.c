@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Snapshots. One is put in place in steps that a crash may come between: a copy is made beside the
+ * store; the info says that it counts (from there on it does); its files replace those of the store;
+ * the info says that this is done.
+ */
+#include "state/state_private.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/log.h"
+
+#define LOCK_NAME "lock"
+
+static int failed(const char *path, int err)
+{
+	log_error("%s: %s", path, strerror(-err));
+	return err;
+}
+
+static char *snapshots_path(const struct state_overlay *overlay)
+{
+	return state_join(overlay->path, STATE_SNAPSHOTS);
+}
+
+int state_snapshot_each(const struct state_overlay *overlay, state_name_fn take, void *ctx)
+{
+	CLEANUP(freep) char *parent = snapshots_path(overlay);
+
+	return parent ? state_folder_each(parent, take, ctx) : -ENOMEM;
+}
+
+/* The folder of the snapshot @name, which exists, and the one that it lies in. To be freed. */
+static int find(const struct state_overlay *overlay, const char *name, char **out_parent,
+		char **out_path)
+{
+	CLEANUP(freep) char *parent = NULL;
+	CLEANUP(freep) char *path = NULL;
+	struct stat st;
+	int err = state_name_check("snapshot", name);
+
+	if (err)
+		return err;
+	parent = snapshots_path(overlay);
+	path = parent ? state_join(parent, name) : NULL;
+	if (!path)
+		return -ENOMEM;
+	if (lstat(path, &st) < 0) {
+		err = -errno;
+		if (err != -ENOENT)
+			return failed(path, err);
+		log_error("overlay %s: it has no snapshot %s", overlay->name, name);
+		return err;
+	}
+	*out_parent = TAKE(parent);
+	*out_path = TAKE(path);
+	return 0;
+}
+
+static int exists_already(const struct state_overlay *overlay, const char *name)
+{
+	log_error("overlay %s: snapshot %s exists already", overlay->name, name);
+	return -EEXIST;
+}
+
+static int copy_to(const struct state_overlay *overlay, const char *path)
+{
+	int err = overlay->info.empty ? 0 : store_embedded_copy(overlay->path, path);
+
+	return err ? err : state_info_save(path, &overlay->info);
+}
+
+int state_snapshot_take(struct state_overlay *overlay, const char *name)
+{
+	CLEANUP(freep) char *parent = NULL;
+	CLEANUP(freep) char *path = NULL;
+	CLEANUP(freep) char *final = NULL;
+	CLEANUP(freep) char *lock_file = NULL;
+	CLEANUP(closep) int lock = -1;
+	struct stat st;
+	int err = state_name_check("snapshot", name);
+
+	if (err)
+		return err;
+	parent = snapshots_path(overlay);
+	final = parent ? state_join(parent, name) : NULL;
+	lock_file = final ? state_join(final, LOCK_NAME) : NULL;
+	if (!lock_file)
+		return -ENOMEM;
+	if (mkdir(parent, 0700) < 0 && errno != EEXIST)
+		return failed(parent, -errno);
+	state_folder_sweep(parent);
+	if (lstat(final, &st) == 0)
+		return exists_already(overlay, name);
+	err = state_folder_make(parent, &path, &lock);
+	if (err)
+		return err;
+	err = copy_to(overlay, path);
+	if (!err)
+		err = state_folder_publish(parent, path, name);
+	if (err) {
+		state_folder_erase(path);
+		return err == -EEXIST ? exists_already(overlay, name) : err;
+	}
+	unlink(lock_file); /* nobody locks a snapshot by itself */
+	return 0;
+}
+
+int state_snapshot_delete(struct state_overlay *overlay, const char *name)
+{
+	CLEANUP(freep) char *parent = NULL;
+	CLEANUP(freep) char *path = NULL;
+	int err = find(overlay, name, &parent, &path);
+
+	return err ? err : state_folder_remove(parent, path);
+}
+
+/* Moves what is in @from, which may be gone already, over what is in @to. */
+static int move_files(const char *from, const char *to)
+{
+	DIR *dir = opendir(from);
+	struct dirent *entry;
+	int err = 0;
+
+	if (!dir)
+		return errno == ENOENT ? 0 : failed(from, -errno);
+	while (!err && (entry = readdir(dir))) {
+		CLEANUP(freep) char *source = state_join(from, entry->d_name);
+		CLEANUP(freep) char *target = state_join(to, entry->d_name);
+
+		if (entry->d_name[0] == '.')
+			continue;
+		if (!source || !target)
+			err = -ENOMEM;
+		else if (rename(source, target) < 0)
+			err = failed(target, -errno);
+	}
+	closedir(dir);
+	return err ? err : state_sync_folder(to);
+}
+
+int state_restore_finish(struct state_overlay *overlay)
+{
+	CLEANUP(freep) char *restored = state_join(overlay->path, STATE_RESTORED);
+	struct stat st;
+	int err = 0;
+
+	if (!restored)
+		return -ENOMEM;
+	if (overlay->info.restoring) {
+		err = move_files(restored, overlay->path);
+		if (err)
+			return err;
+		overlay->info.restoring = false;
+		err = state_overlay_save(overlay);
+		if (err)
+			return err;
+	}
+	return lstat(restored, &st) == 0 ? state_folder_erase(restored) : 0;
+}
+
+/* A copy of the store in @from beside that of @overlay. */
+static int prepare(struct state_overlay *overlay, const char *from, bool empty)
+{
+	CLEANUP(freep) char *restored = state_join(overlay->path, STATE_RESTORED);
+	int err;
+
+	if (!restored)
+		return -ENOMEM;
+	err = state_folder_erase(restored);
+	if (err)
+		return err;
+	if (mkdir(restored, 0700) < 0)
+		return failed(restored, -errno);
+	err = empty ? 0 : store_embedded_copy(from, restored);
+	if (!err)
+		err = state_sync_folder(restored);
+	if (err)
+		state_folder_erase(restored);
+	return err;
+}
+
+static bool same_base(const struct state_info *a, const struct state_info *b)
+{
+	return a->partition == b->partition && strcmp(a->base, b->base) == 0 &&
+	       memcmp(a->base_uuid, b->base_uuid, sizeof(a->base_uuid)) == 0 &&
+	       memcmp(a->base_seal, b->base_seal, sizeof(a->base_seal)) == 0 &&
+	       memcmp(a->fingerprint, b->fingerprint, sizeof(a->fingerprint)) == 0;
+}
+
+static int restore(struct state_overlay *overlay, const char *name, const char *path,
+		   const struct state_info *snapshot, uint64_t next_id)
+{
+	struct state_info *info = &overlay->info;
+	int err;
+
+	if (!same_base(info, snapshot)) {
+		log_error("overlay %s: snapshot %s was made on another base", overlay->name, name);
+		return -ESTALE;
+	}
+	err = prepare(overlay, path, snapshot->empty);
+	if (err)
+		return err;
+	info->epoch++;
+	info->next_id = max_u64(max_u64(info->next_id, snapshot->next_id), next_id);
+	info->empty = snapshot->empty;
+	info->in_use = false;
+	info->restoring = true;
+	clock_gettime(CLOCK_REALTIME, &info->used);
+	err = state_overlay_save(overlay);
+	if (err)
+		return err;
+	err = state_restore_finish(overlay);
+	if (err || !info->empty)
+		return err;
+	return store_embedded_remove(overlay->path);
+}
+
+int state_snapshot_restore(struct state_overlay *overlay, const char *name, uint64_t next_id)
+{
+	CLEANUP(freep) char *parent = NULL;
+	CLEANUP(freep) char *path = NULL;
+	struct state_info snapshot;
+	int err = find(overlay, name, &parent, &path);
+
+	if (err)
+		return err;
+	err = state_info_load(path, &snapshot);
+	if (err) {
+		if (err == -ENOENT)
+			log_error("%s/info: is missing", path);
+		return err == -ENOENT ? -EUCLEAN : err;
+	}
+	err = restore(overlay, name, path, &snapshot, next_id);
+	state_info_finish(&snapshot);
+	return err;
+}
