@@ -29,7 +29,7 @@ int overlay_format(struct store *store, const struct tree *lower, uint64_t first
 int overlay_open(struct store *store, struct tree *lower, struct tree **out);
 
 /* The number that the next new node will get: the first of an overlay above a frozen one. */
-uint64_t overlay_next_id(const struct tree *overlay);
+uint64_t overlay_next_id(struct tree *overlay);
 
 /* How overlay_close went is returned here, where tree_close would drop it. */
 int overlay_close(struct tree *overlay);

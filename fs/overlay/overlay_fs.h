@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/checked.h"
 #include "overlay/overlay.h"
 #include "overlay/overlay_held.h"
 #include "overlay/overlay_record.h"
@@ -32,6 +33,7 @@ struct overlay {
 	pthread_rwlock_t files[FILE_LOCKS];
 	pthread_mutex_t change;
 	uint64_t next_id; /* under change */
+	uint64_t ids_end; /* under change: ids below are used up by the super record already */
 	struct overlay_held held;
 	/*
 	 * Nodes of the lower tree that may have records: a set bit says perhaps, a clear one surely
@@ -63,7 +65,8 @@ static inline bool overlay_is_lower(const struct overlay *ov, uint64_t id)
 struct overlay_txn {
 	struct overlay *ov; /* NULL: not begun */
 	struct store_txn *store; /* NULL: committed */
-	uint64_t next_id; /* becomes the overlay's when it is committed */
+	uint64_t next_id; /* both become the overlay's when it is committed */
+	uint64_t ids_end;
 	struct timespec now; /* what times become in this change */
 };
 
@@ -76,6 +79,9 @@ int overlay_txn_begin(struct overlay *ov, struct overlay_txn *txn);
 /* @frees: it gives back more than it takes, and may so use the last room. Unlocks. */
 int overlay_txn_commit(struct overlay_txn *txn, bool frees);
 void overlay_txn_end(struct overlay_txn *txn);
+
+/* The number of a new node. */
+int overlay_txn_new_id(struct overlay_txn *txn, uint64_t *out_id);
 
 /*
  * A node as it is: its record, else what the lower tree says. @txn: sees what that has put; NULL:
@@ -154,14 +160,21 @@ int overlay_dir_parent(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
 /* overlay_acl.c ----------------------------------------------------------------------------------- */
 
 /*
- * What a new node gets from its directory: group, mode after umask or default ACL, and ACLs, which
- * are put as its extended attributes. @node has mode, owner and group of who asks.
+ * What a new node gets from its directory: its mode after umask or default ACL, and ACLs, which are
+ * put as its extended attributes. @node has the mode that was asked for.
  */
 int overlay_acl_inherit(struct overlay_txn *txn, uint64_t dir, uint32_t umask, uint64_t id,
 			struct record_node *node);
 
 /* Lets the ACL of @id follow a new mode. */
 int overlay_acl_chmod(struct overlay_txn *txn, uint64_t id, struct record_node *node);
+
+/*
+ * Puts the ACL @name as its extended attribute; an access ACL changes the mode, and one that says no
+ * more than a mode is not kept. -EACCES: a default ACL of what is no directory; -EINVAL.
+ */
+int overlay_acl_put(struct overlay_txn *txn, uint64_t id, struct record_node *node,
+		    const char *name, const void *value, size_t len);
 
 /* overlay_xattr.c --------------------------------------------------------------------------------- */
 
@@ -203,8 +216,7 @@ int overlay_parent(struct tree *tree, uint64_t dir, uint64_t *out_id);
 int overlay_readdir(struct tree *tree, uint64_t dir, uint64_t cookie, tree_entry_fn take,
 		    void *ctx);
 ssize_t overlay_read(struct tree *tree, uint64_t id, void *buf, size_t len, uint64_t offset);
-int overlay_seek(struct tree *tree, uint64_t id, uint64_t offset, int whence,
-		 uint64_t *out_offset);
+int overlay_seek(struct tree *tree, uint64_t id, uint64_t offset, int whence, uint64_t *out_offset);
 ssize_t overlay_readlink(struct tree *tree, uint64_t id, char *buf, size_t size);
 ssize_t overlay_getxattr(struct tree *tree, uint64_t id, const char *name, void *buf, size_t size);
 ssize_t overlay_listxattr(struct tree *tree, uint64_t id, char *buf, size_t size);
@@ -231,5 +243,6 @@ int overlay_removexattr(struct tree *tree, uint64_t id, const char *name);
 int overlay_sync(struct tree *tree);
 int overlay_hold(struct tree *tree, uint64_t id);
 void overlay_release(struct tree *tree, uint64_t id, uint64_t count);
+void overlay_drop(struct tree *tree);
 
 #endif

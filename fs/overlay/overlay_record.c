@@ -13,7 +13,10 @@
 
 #define NANOSECONDS 1000000000u
 
-#define corrupt(...) (log_error("overlay: damaged record: " __VA_ARGS__), -EUCLEAN)
+#define damaged(id, format, ...)                                                                   \
+	(log_error("overlay: node %llu: damaged record: " format,                                  \
+		   (unsigned long long)(id)__VA_OPT__(, ) __VA_ARGS__),                            \
+	 -EUCLEAN)
 
 /* Keys -------------------------------------------------------------------------------------------- */
 
@@ -53,6 +56,11 @@ void record_key_chunk(struct store_key *key, uint64_t id, uint64_t number)
 	put_be64(key, number);
 }
 
+void record_key_link(struct store_key *key, uint64_t id)
+{
+	record_prefix_kind(key, id, RECORD_LINK);
+}
+
 void record_key_names(struct store_key *key, uint64_t dir, uint64_t hash)
 {
 	record_prefix_kind(key, dir, RECORD_NAMES);
@@ -73,13 +81,13 @@ int record_key_parse(const struct store_key *key, struct record_key *out)
 	const uint8_t *sub = key->bytes + sizeof(be64) + 1;
 
 	if (key->len <= sizeof(be64))
-		return corrupt("a key of %zu bytes", key->len);
+		return damaged(0, "a key of %zu bytes", key->len);
 	*out = (struct record_key){
 		.id = be64_at(key->bytes),
 		.kind = (enum record_kind)key->bytes[sizeof(be64)],
 	};
 	if (out->id >= RECORD_IDS_END)
-		return corrupt("node %llu is beyond all ids", (unsigned long long)out->id);
+		return damaged(out->id, "beyond all ids");
 	if (out->id == 0) {
 		if (out->kind != RECORD_SUPER || rest != 0)
 			out->kind = (enum record_kind)0;
@@ -87,6 +95,7 @@ int record_key_parse(const struct store_key *key, struct record_key *out)
 	}
 	switch (out->kind) {
 	case RECORD_NODE:
+	case RECORD_LINK:
 		if (rest != 0)
 			break;
 		return 0;
@@ -109,8 +118,8 @@ int record_key_parse(const struct store_key *key, struct record_key *out)
 	case RECORD_SUPER:
 		break;
 	}
-	return corrupt("node %llu: a key of kind 0x%02x with %zu bytes", (unsigned long long)out->id,
-		       (unsigned int)out->kind, rest);
+	return damaged(out->id, "a key of kind 0x%02x with %zu bytes", (unsigned int)out->kind,
+		       rest);
 }
 
 /* The overlay itself ------------------------------------------------------------------------------ */
@@ -143,7 +152,7 @@ int record_super_decode(const void *value, size_t len, struct record_super *out)
 	struct disk_super disk;
 
 	if (len != sizeof(disk))
-		return corrupt("the overlay's own has %zu bytes", len);
+		return damaged(0, "the overlay's own has %zu bytes", len);
 	memcpy(&disk, value, sizeof(disk));
 	out->format = le32_get(disk.format);
 	out->base_span = le64_get(disk.base_span);
@@ -155,7 +164,7 @@ int record_super_decode(const void *value, size_t len, struct record_super *out)
 		return -EPROTONOSUPPORT;
 	}
 	if (out->base_span > out->next_id || out->next_id > RECORD_IDS_END)
-		return corrupt("next node %llu, lower tree below %llu",
+		return damaged(0, "next node %llu, lower tree below %llu",
 			       (unsigned long long)out->next_id,
 			       (unsigned long long)out->base_span);
 	return 0;
@@ -255,13 +264,13 @@ static bool decode_times(const struct disk_node *disk, struct record_node *node)
 	       decode_time(disk->ctime, &node->ctime) && decode_time(disk->btime, &node->btime);
 }
 
-int record_node_decode(const void *value, size_t len, struct record_node *out)
+int record_node_decode(uint64_t id, const void *value, size_t len, struct record_node *out)
 {
 	struct record_node node;
 	struct disk_node disk;
 
 	if (len != sizeof(disk))
-		return corrupt("a node's has %zu bytes", len);
+		return damaged(id, "a node's has %zu bytes", len);
 	memcpy(&disk, value, sizeof(disk));
 	node = (struct record_node){
 		.flags = le16_get(disk.flags),
@@ -287,8 +296,8 @@ int record_node_decode(const void *value, size_t len, struct record_node *out)
 	    node.lower_size > node.size || node.own_blocks > STORE_BLOCKS_END ||
 	    node.parent >= RECORD_IDS_END || node.volume >= RECORD_IDS_END ||
 	    node.folds_like >= RECORD_IDS_END || !decode_times(&disk, &node))
-		return corrupt("a node's: flags 0x%x, mode 0%o, size %llu", node.flags, node.mode,
-			       (unsigned long long)node.size);
+		return damaged(id, "a node's: flags 0x%x, mode 0%o, size %llu", node.flags,
+			       node.mode, (unsigned long long)node.size);
 	*out = node;
 	return 0;
 }
@@ -335,13 +344,13 @@ size_t record_chunk_encode(const struct record_chunk *chunk, uint8_t out[RECORD_
 	return used;
 }
 
-int record_chunk_decode(const void *value, size_t len, struct record_chunk *out)
+int record_chunk_decode(uint64_t id, const void *value, size_t len, struct record_chunk *out)
 {
 	const uint8_t *at = value;
 	unsigned int next = 0;
 
 	if (len == 0 || len % sizeof(struct disk_run) || len > RECORD_CHUNK_MAX_BYTES)
-		return corrupt("a chunk's has %zu bytes", len);
+		return damaged(id, "a chunk's has %zu bytes", len);
 	memset(out, 0, sizeof(*out));
 	for (; len; len -= sizeof(struct disk_run), at += sizeof(struct disk_run)) {
 		struct disk_run run;
@@ -355,7 +364,7 @@ int record_chunk_decode(const void *value, size_t len, struct record_chunk *out)
 		    run.kind < 1 || run.kind > 3 ||
 		    (block_is_stored(block) ? le64_get(number) >= STORE_BLOCKS_END - CHUNK_BLOCKS
 					    : le64_get(number) != 0))
-			return corrupt("a chunk's: blocks %u-%u of kind %u at %llu", run.first,
+			return damaged(id, "a chunk's: blocks %u-%u of kind %u at %llu", run.first,
 				       run.last, run.kind, (unsigned long long)le64_get(number));
 		for (unsigned int i = run.first; i <= run.last; i++, block = successor(block))
 			out->blocks[i] = block;
@@ -374,14 +383,14 @@ struct disk_name {
 };
 static_assert(sizeof(struct disk_name) == RECORD_NAME_OVERHEAD, "name record");
 
-int record_names_next(const uint8_t **value, size_t *len, struct record_name *out)
+int record_names_next(uint64_t dir, const uint8_t **value, size_t *len, struct record_name *out)
 {
 	struct disk_name disk;
 
 	if (*len == 0)
 		return 0;
 	if (*len < sizeof(disk))
-		return corrupt("a name's is cut off");
+		return damaged(dir, "a name's is cut off");
 	memcpy(&disk, *value, sizeof(disk));
 	*value += sizeof(disk);
 	*len -= sizeof(disk);
@@ -396,7 +405,7 @@ int record_names_next(const uint8_t **value, size_t *len, struct record_name *ou
 	    out->len > TREE_NAME_MAX || out->len > *len ||
 	    !(out->flags & NAME_PRESENT) != !out->id || out->id >= RECORD_IDS_END ||
 	    memchr(out->name, '/', out->len) || memchr(out->name, '\0', out->len))
-		return corrupt("a name's: flags 0x%x, %zu bytes of %zu, node %llu", out->flags,
+		return damaged(dir, "a name's: flags 0x%x, %zu bytes of %zu, node %llu", out->flags,
 			       out->len, *len, (unsigned long long)out->id);
 	*value += out->len;
 	*len -= out->len;

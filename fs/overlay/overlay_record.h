@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The records of an overlay: keys, and values between bytes and structs. Everything decoded has been
- * bounded. docs/store-format.md describes the format. Private to the overlay room.
+ * bounded; what is damaged is logged with the node's id. docs/store-format.md describes the format. Private to the overlay room.
  *
  * A key is the node's id (be64), one letter for the kind, and for most kinds something more, so that
  * all records of a node stand together. Node 0 is the overlay itself.
@@ -24,6 +24,7 @@ enum record_kind {
 	RECORD_NODE = 'A', /* attributes */
 	RECORD_CHUNK = 'C', /* + be64 number: where CHUNK_BLOCKS blocks of a file are */
 	RECORD_NAMES = 'E', /* + be64 hash: the entries of a directory whose names have this hash */
+	RECORD_LINK = 'L', /* the target of a symbolic link that was created */
 	RECORD_XATTR = 'X', /* + name: the value of an extended attribute */
 };
 
@@ -35,6 +36,7 @@ enum record_kind {
 void record_key_super(struct store_key *key);
 void record_key_node(struct store_key *key, uint64_t id);
 void record_key_chunk(struct store_key *key, uint64_t id, uint64_t number);
+void record_key_link(struct store_key *key, uint64_t id);
 void record_key_names(struct store_key *key, uint64_t dir, uint64_t hash);
 
 /* @len is at most 255. */
@@ -88,7 +90,8 @@ struct record_node {
 	uint64_t own_blocks; /* STORE_BLOCK each: in the store, for this file */
 	uint64_t parent; /* of a directory; 0: as in the lower tree */
 	uint64_t volume; /* root of the volume that it lies on */
-	uint64_t folds_like; /* of a directory that was created: one of the lower tree whose names are
+	uint64_t
+		folds_like; /* of a directory that was created: one of the lower tree whose names are
 				compared alike; 0: byte by byte */
 	struct timespec atime;
 	struct timespec mtime;
@@ -98,7 +101,7 @@ struct record_node {
 
 #define RECORD_NODE_BYTES 128u
 size_t record_node_encode(const struct record_node *node, uint8_t out[RECORD_NODE_BYTES]);
-int record_node_decode(const void *value, size_t len, struct record_node *out);
+int record_node_decode(uint64_t id, const void *value, size_t len, struct record_node *out);
 
 /* A chunk of a file ------------------------------------------------------------------------------- */
 
@@ -126,7 +129,7 @@ static inline bool block_is_stored(uint64_t block)
 
 /* 0: nothing to say, all blocks are BLOCK_LOWER. */
 size_t record_chunk_encode(const struct record_chunk *chunk, uint8_t out[RECORD_CHUNK_MAX_BYTES]);
-int record_chunk_decode(const void *value, size_t len, struct record_chunk *out);
+int record_chunk_decode(uint64_t id, const void *value, size_t len, struct record_chunk *out);
 
 /* Entries of a directory -------------------------------------------------------------------------- */
 
@@ -147,8 +150,8 @@ struct record_name {
 	size_t len; /* 1 to TREE_NAME_MAX */
 };
 
-/* The next of the names in *@value, which moves behind it. 1: one; 0: no more; -EUCLEAN. */
-int record_names_next(const uint8_t **value, size_t *len, struct record_name *out);
+/* The next of the names of @dir in *@value, which moves behind it. 1: one; 0: no more; -EUCLEAN. */
+int record_names_next(uint64_t dir, const uint8_t **value, size_t *len, struct record_name *out);
 
 /* Appends to @out at @used; the caller ensures room. Returns the new length. */
 size_t record_names_append(uint8_t *out, size_t used, const struct record_name *name);

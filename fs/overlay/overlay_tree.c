@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* What is asked of a tree about one node, and tree_setattr. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/checked.h"
+#include "overlay/overlay_namespace.h"
+
+int overlay_getattr(struct tree *tree, uint64_t id, struct tree_attr *out)
+{
+	struct overlay *ov = overlay_of(tree);
+	struct record_node node;
+	int err;
+
+	if (!overlay_is_touched(ov, id))
+		return tree_getattr(ov->lower, id, out);
+	err = overlay_node_get(ov, NULL, id, &node);
+	return err ? err : overlay_node_attr(ov, id, &node, out);
+}
+
+int overlay_lookup(struct tree *tree, uint64_t dir, const char *name, size_t len, uint64_t *out_id)
+{
+	struct overlay *ov = overlay_of(tree);
+	struct overlay_entry entry;
+	struct overlay_dir found;
+	int err;
+
+	if (!overlay_is_touched(ov, dir))
+		return tree_lookup(ov->lower, dir, name, len, out_id);
+	err = overlay_dir_get(ov, NULL, dir, &found, NULL);
+	if (!err)
+		err = overlay_name_fits(ov, &found, name, len);
+	if (!err)
+		err = overlay_entry_find(ov, NULL, &found, name, len, &entry);
+	if (err)
+		return err;
+	if (!entry.present)
+		return -ENOENT;
+	*out_id = entry.id;
+	return 0;
+}
+
+int overlay_parent(struct tree *tree, uint64_t dir, uint64_t *out_id)
+{
+	return overlay_dir_parent(overlay_of(tree), NULL, dir, out_id);
+}
+
+int overlay_readdir(struct tree *tree, uint64_t dir, uint64_t cookie, tree_entry_fn take, void *ctx)
+{
+	struct overlay *ov = overlay_of(tree);
+	struct overlay_dir found;
+	int err = overlay_dir_get(ov, NULL, dir, &found, NULL);
+
+	return err ? err : overlay_dir_list(ov, &found, cookie, take, ctx);
+}
+
+ssize_t overlay_readlink(struct tree *tree, uint64_t id, char *buf, size_t size)
+{
+	struct overlay *ov = overlay_of(tree);
+	char target[TREE_LINK_MAX];
+	struct record_node node;
+	struct store_key key;
+	size_t len;
+	int err;
+
+	if (overlay_is_lower(ov, id) && !overlay_is_touched(ov, id))
+		return tree_readlink(ov->lower, id, buf, size);
+	err = overlay_node_get(ov, NULL, id, &node);
+	if (err)
+		return err;
+	if (!S_ISLNK(node.mode))
+		return -EINVAL;
+	if (overlay_is_lower(ov, id))
+		return tree_readlink(ov->lower, id, buf, size);
+	record_key_link(&key, id);
+	err = store_get(ov->store, &key, target, sizeof(target), &len);
+	if (err)
+		return err == -ENOENT ? -EUCLEAN : err;
+	len = (size_t)min_u64(len, size);
+	memcpy(buf, target, len);
+	return (ssize_t)len;
+}
+
+int overlay_volume(struct tree *tree, uint64_t id, uint64_t *out_root)
+{
+	struct overlay *ov = overlay_of(tree);
+	struct record_node node;
+	int err;
+
+	if (overlay_is_lower(ov, id))
+		return tree_volume(ov->lower, id, out_root);
+	err = overlay_node_get(ov, NULL, id, &node);
+	if (err)
+		return err;
+	*out_root = node.volume;
+	return 0;
+}
+
+ssize_t overlay_fold(struct tree *tree, uint64_t dir, const char *name, size_t len, char *out,
+		     size_t size)
+{
+	struct overlay *ov = overlay_of(tree);
+	struct record_node node;
+	int err;
+
+	if (overlay_is_lower(ov, dir))
+		return tree_fold(ov->lower, dir, name, len, out, size);
+	err = overlay_node_get(ov, NULL, dir, &node);
+	if (err)
+		return err;
+	if (!S_ISDIR(node.mode) || !node.folds_like)
+		return 0;
+	return tree_fold(ov->lower, node.folds_like, name, len, out, size);
+}
+
+ssize_t overlay_spelling(struct tree *tree, uint64_t dir, const char *name, size_t len, char *out)
+{
+	struct overlay *ov = overlay_of(tree);
+	struct overlay_entry entry;
+	struct overlay_dir found;
+	int err = overlay_dir_get(ov, NULL, dir, &found, NULL);
+
+	if (!err)
+		err = overlay_entry_find(ov, NULL, &found, name, len, &entry);
+	if (err)
+		return err;
+	if (!entry.present)
+		return -ENOENT;
+	memcpy(out, entry.name, entry.len);
+	return (ssize_t)entry.len;
+}
+
+/* What the host would still give is what can still be written here. */
+int overlay_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
+{
+	struct overlay *ov = overlay_of(tree);
+	struct store_usage usage;
+	struct tree_statfs lower;
+	uint64_t volume, used, available;
+	int err = overlay_volume(tree, id, &volume);
+
+	if (!err)
+		err = tree_statfs(ov->lower, volume, &lower);
+	if (!err)
+		err = store_usage(ov->store, &usage);
+	if (err)
+		return err;
+	used = (lower.blocks - min_u64(lower.blocks_free, lower.blocks)) * lower.block_size +
+	       usage.used;
+	available = usage.available / STORE_BLOCK;
+	*out = (struct tree_statfs){
+		.block_size = STORE_BLOCK,
+		.blocks = div_round_up(used, STORE_BLOCK) + available,
+		.blocks_free = available,
+		.blocks_available = available,
+		.files = lower.files - min_u64(lower.files_free, lower.files) +
+			 (ov->next_id - ov->base_span) + available,
+		.files_free = available,
+		.name_max = lower.name_max,
+		.fsid = hash_short(ov->hash_key, &volume, sizeof(volume)),
+	};
+	return 0;
+}
+
+int overlay_sync(struct tree *tree)
+{
+	return store_sync(overlay_of(tree)->store);
+}
+
+int overlay_hold(struct tree *tree, uint64_t id)
+{
+	return overlay_held_add(&overlay_of(tree)->held, id);
+}
+
+void overlay_release(struct tree *tree, uint64_t id, uint64_t count)
+{
+	struct overlay *ov = overlay_of(tree);
+	struct record_node node;
+
+	/* most have names: only what has none is given back */
+	if (overlay_held_drop(&ov->held, id, count) && overlay_is_touched(ov, id) &&
+	    overlay_node_get(ov, NULL, id, &node) == 0 && node.nlink == 0)
+		overlay_node_discard(ov, id);
+}
+
+static int set_owner(struct overlay_txn *txn, uint64_t id, const struct tree_setattr *set,
+		     struct record_node *node)
+{
+	if (set->valid & TREE_SET_UID)
+		node->uid = set->uid;
+	if (set->valid & TREE_SET_GID)
+		node->gid = set->gid;
+	if (S_ISDIR(node->mode))
+		return 0;
+	/* chown(2): a program of another owner must not keep what it was trusted with */
+	if (!(set->valid & TREE_SET_MODE))
+		node->mode = overlay_mode_without_privilege(node->mode);
+	return overlay_xattr_drop_capability(txn, id, node);
+}
+
+static int set_mode(struct overlay_txn *txn, uint64_t id, uint32_t mode, struct record_node *node)
+{
+	node->mode = (node->mode & S_IFMT) | (mode & ALLPERMS);
+	return overlay_acl_chmod(txn, id, node);
+}
+
+static int set_size(struct overlay_txn *txn, uint64_t id, const struct tree_setattr *set,
+		    struct record_node *node)
+{
+	int err = overlay_xattr_drop_capability(txn, id, node);
+
+	if (err)
+		return err;
+	if (set->valid & TREE_SET_DROP_PRIVILEGE)
+		node->mode = overlay_mode_without_privilege(node->mode);
+	node->mtime = txn->now;
+	return overlay_file_resize(txn, id, node, set->size);
+}
+
+static void set_times(const struct overlay_txn *txn, const struct tree_setattr *set,
+		      struct record_node *node)
+{
+	if (set->valid & TREE_SET_ATIME)
+		node->atime = set->atime;
+	if (set->valid & TREE_SET_ATIME_NOW)
+		node->atime = txn->now;
+	if (set->valid & TREE_SET_MTIME)
+		node->mtime = set->mtime;
+	if (set->valid & TREE_SET_MTIME_NOW)
+		node->mtime = txn->now;
+	node->ctime = set->valid & TREE_SET_CTIME ? set->ctime : txn->now;
+}
+
+static int check_size(const struct record_node *node)
+{
+	if (S_ISDIR(node->mode))
+		return -EISDIR;
+	return S_ISREG(node->mode) ? 0 : -EINVAL;
+}
+
+static int set_in(struct overlay_txn *txn, uint64_t id, const struct tree_setattr *set,
+		  struct record_node *node)
+{
+	const uint64_t old_size = node->size;
+	int err = 0;
+
+	if (set->valid & TREE_SET_SIZE)
+		err = check_size(node);
+	if (!err && set->valid & (TREE_SET_UID | TREE_SET_GID))
+		err = set_owner(txn, id, set, node);
+	if (!err && set->valid & TREE_SET_MODE)
+		err = set_mode(txn, id, set->mode, node);
+	if (!err && set->valid & TREE_SET_SIZE)
+		err = set_size(txn, id, set, node);
+	if (err)
+		return err;
+	set_times(txn, set, node);
+	err = overlay_node_put(txn, id, node);
+	return err ? err : overlay_txn_commit(txn, node->size < old_size);
+}
+
+int overlay_setattr(struct tree *tree, uint64_t id, const struct tree_setattr *set,
+		    struct tree_attr *out)
+{
+	struct overlay_txn txn = OVERLAY_TXN_INIT;
+	struct overlay *ov = overlay_of(tree);
+	pthread_rwlock_t *lock = set->valid & TREE_SET_SIZE ? overlay_file_lock(ov, id) : NULL;
+	struct record_node node;
+	int err;
+
+	if (lock)
+		pthread_rwlock_wrlock(lock);
+	err = overlay_txn_begin(ov, &txn);
+	if (!err)
+		err = overlay_node_get(ov, &txn, id, &node);
+	if (!err)
+		err = set_in(&txn, id, set, &node);
+	overlay_txn_end(&txn);
+	if (lock)
+		pthread_rwlock_unlock(lock);
+	return err ? err : overlay_node_attr(ov, id, &node, out);
+}

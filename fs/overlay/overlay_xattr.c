@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Extended attributes. Those of the lower tree count until the first change; then all are taken over
+ * into the store, so that no list of removed ones is needed.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "base/checked.h"
+#include "overlay/overlay_fs.h"
+
+#define LIST_MAX 65536u /* XATTR_LIST_MAX: what listxattr(2) can return */
+#define NAME_BYTES_MAX 255u /* XATTR_NAME_MAX */
+#define CAPABILITY "security.capability"
+
+static bool are_own(const struct overlay *ov, uint64_t id, const struct record_node *node)
+{
+	return node->flags & NODE_OWN_XATTRS || !overlay_is_lower(ov, id);
+}
+
+/* As getxattr(2), from the store. */
+static ssize_t get_own(struct overlay *ov, struct overlay_txn *txn, uint64_t id, const char *name,
+		       void *buf, size_t size)
+{
+	CLEANUP(freep) char *whole = NULL;
+	struct store_key key;
+	size_t len;
+	int err;
+
+	record_key_xattr(&key, id, name, strlen(name));
+	if (size >= TREE_XATTR_MAX) {
+		err = overlay_record_get(ov, txn, &key, buf, size, &len);
+	} else {
+		whole = malloc(TREE_XATTR_MAX);
+		if (!whole)
+			return -ENOMEM;
+		err = overlay_record_get(ov, txn, &key, whole, TREE_XATTR_MAX, &len);
+	}
+	if (err)
+		return err == -ENOENT ? -ENODATA : err;
+	if (size == 0)
+		return (ssize_t)len;
+	if (len > size)
+		return -ERANGE;
+	if (whole)
+		memcpy(buf, whole, len);
+	return (ssize_t)len;
+}
+
+ssize_t overlay_xattr_get(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
+			  const struct record_node *node, const char *name, void *buf, size_t size)
+{
+	if (strlen(name) > NAME_BYTES_MAX)
+		return -ENODATA;
+	if (are_own(ov, id, node))
+		return get_own(ov, txn, id, name, buf, size);
+	return tree_getxattr(ov->lower, id, name, buf, size);
+}
+
+static int put_own(struct overlay_txn *txn, uint64_t id, const char *name, const void *value,
+		   size_t len)
+{
+	struct store_key key;
+
+	record_key_xattr(&key, id, name, strlen(name));
+	return store_put(txn->store, &key, value, len);
+}
+
+static int take_over_one(struct overlay_txn *txn, uint64_t id, const char *name, char *value)
+{
+	ssize_t n = tree_getxattr(txn->ov->lower, id, name, value, TREE_XATTR_MAX);
+
+	return n < 0 ? (int)n : put_own(txn, id, name, value, (size_t)n);
+}
+
+/* From the lower tree into the store. */
+static int take_over(struct overlay_txn *txn, uint64_t id, struct record_node *node)
+{
+	CLEANUP(freep) char *names = NULL;
+	CLEANUP(freep) char *value = NULL;
+	ssize_t len;
+
+	if (are_own(txn->ov, id, node))
+		return 0;
+	node->flags |= NODE_OWN_XATTRS;
+	len = tree_listxattr(txn->ov->lower, id, NULL, 0);
+	if (len <= 0)
+		return (int)len;
+	if (len > LIST_MAX)
+		return -E2BIG;
+	names = malloc((size_t)len);
+	value = malloc(TREE_XATTR_MAX);
+	if (!names || !value)
+		return -ENOMEM;
+	len = tree_listxattr(txn->ov->lower, id, names, (size_t)len);
+	if (len < 0)
+		return (int)len;
+	for (const char *name = names; name < names + len; name += strlen(name) + 1) {
+		int err = take_over_one(txn, id, name, value);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int overlay_xattr_put(struct overlay_txn *txn, uint64_t id, struct record_node *node,
+		      const char *name, const void *value, size_t len)
+{
+	int err = take_over(txn, id, node);
+
+	return err ? err : put_own(txn, id, name, value, len);
+}
+
+int overlay_xattr_remove(struct overlay_txn *txn, uint64_t id, struct record_node *node,
+			 const char *name)
+{
+	ssize_t n = overlay_xattr_get(txn->ov, txn, id, node, name, NULL, 0);
+	struct store_key key;
+	int err;
+
+	if (n < 0)
+		return (int)n;
+	err = take_over(txn, id, node);
+	if (err)
+		return err;
+	record_key_xattr(&key, id, name, strlen(name));
+	return store_delete(txn->store, &key);
+}
+
+int overlay_xattr_drop_capability(struct overlay_txn *txn, uint64_t id, struct record_node *node)
+{
+	int err = overlay_xattr_remove(txn, id, node, CAPABILITY);
+
+	return err == -ENODATA ? 0 : err;
+}
+
+ssize_t overlay_getxattr(struct tree *tree, uint64_t id, const char *name, void *buf, size_t size)
+{
+	struct overlay *ov = overlay_of(tree);
+	struct record_node node;
+	int err;
+
+	if (!overlay_is_touched(ov, id))
+		return tree_getxattr(ov->lower, id, name, buf, size);
+	err = overlay_node_get(ov, NULL, id, &node);
+	return err ? err : overlay_xattr_get(ov, NULL, id, &node, name, buf, size);
+}
+
+struct listing {
+	char *buf;
+	size_t size;
+	size_t used;
+};
+
+static int list_one(void *ctx, const struct store_key *key, const void *value, size_t len)
+{
+	struct listing *list = ctx;
+	struct record_key parsed;
+	int err = record_key_parse(key, &parsed);
+
+	(void)value;
+	(void)len;
+	if (err)
+		return err;
+	if (list->size && parsed.name_len >= list->size - list->used)
+		return -ERANGE;
+	if (list->size) {
+		memcpy(list->buf + list->used, parsed.name, parsed.name_len);
+		list->buf[list->used + parsed.name_len] = '\0';
+	}
+	list->used += parsed.name_len + 1;
+	return 0;
+}
+
+static ssize_t list_own(struct overlay *ov, uint64_t id, char *buf, size_t size)
+{
+	struct listing list = {.buf = buf, .size = size};
+	struct store_key prefix;
+	int err;
+
+	record_prefix_kind(&prefix, id, RECORD_XATTR);
+	err = store_scan(ov->store, &prefix, NULL, list_one, &list);
+	return err ? err : (ssize_t)list.used;
+}
+
+ssize_t overlay_listxattr(struct tree *tree, uint64_t id, char *buf, size_t size)
+{
+	struct overlay *ov = overlay_of(tree);
+	struct record_node node;
+	int err;
+
+	if (!overlay_is_touched(ov, id))
+		return tree_listxattr(ov->lower, id, buf, size);
+	err = overlay_node_get(ov, NULL, id, &node);
+	if (err)
+		return err;
+	if (!are_own(ov, id, &node))
+		return tree_listxattr(ov->lower, id, buf, size);
+	return list_own(ov, id, buf, size);
+}
+
+static bool is_acl(const char *name)
+{
+	return strcmp(name, TREE_ACL_ACCESS) == 0 || strcmp(name, TREE_ACL_DEFAULT) == 0;
+}
+
+/* The rules of the kernel's xattr_permission, as far as they are not permissions. */
+static int check_name(const char *name, const struct record_node *node)
+{
+	static const char *const prefixes[] = {"user.", "trusted.", "security."};
+
+	if (is_acl(name))
+		return S_ISLNK(node->mode) ? -EOPNOTSUPP : 0;
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		const size_t len = strlen(prefixes[i]);
+
+		if (strncmp(name, prefixes[i], len) != 0)
+			continue;
+		if (name[len] == '\0')
+			return -EINVAL;
+		if (i == 0 && !S_ISREG(node->mode) && !S_ISDIR(node->mode))
+			return -EPERM;
+		return 0;
+	}
+	return -EOPNOTSUPP;
+}
+
+/* No more names than listxattr(2) can return. */
+static int check_room(struct tree *tree, uint64_t id, const char *name)
+{
+	ssize_t used = overlay_listxattr(tree, id, NULL, 0);
+
+	if (used < 0)
+		return (int)used;
+	return (size_t)used + strlen(name) + 1 > LIST_MAX ? -ENOSPC : 0;
+}
+
+int overlay_setxattr(struct tree *tree, uint64_t id, const char *name, const void *value,
+		     size_t len, int flags)
+{
+	CLEANUP(overlay_txn_end) struct overlay_txn txn = OVERLAY_TXN_INIT;
+	struct overlay *ov = overlay_of(tree);
+	struct record_node node;
+	ssize_t old;
+	int err = overlay_txn_begin(ov, &txn);
+
+	if (!err)
+		err = overlay_node_get(ov, &txn, id, &node);
+	if (!err)
+		err = check_name(name, &node);
+	if (err)
+		return err;
+	old = overlay_xattr_get(ov, &txn, id, &node, name, NULL, 0);
+	if (old < 0 && old != -ENODATA)
+		return (int)old;
+	if (old >= 0 && flags & XATTR_CREATE)
+		return -EEXIST;
+	if (old < 0 && flags & XATTR_REPLACE)
+		return -ENODATA;
+	err = old < 0 ? check_room(tree, id, name) : 0;
+	if (err)
+		return err;
+	if (is_acl(name))
+		err = overlay_acl_put(&txn, id, &node, name, value, len);
+	else
+		err = overlay_xattr_put(&txn, id, &node, name, value, len);
+	node.ctime = txn.now;
+	if (!err)
+		err = overlay_node_put(&txn, id, &node);
+	return err ? err : overlay_txn_commit(&txn, false);
+}
+
+int overlay_removexattr(struct tree *tree, uint64_t id, const char *name)
+{
+	CLEANUP(overlay_txn_end) struct overlay_txn txn = OVERLAY_TXN_INIT;
+	struct overlay *ov = overlay_of(tree);
+	struct record_node node;
+	int err = overlay_txn_begin(ov, &txn);
+
+	if (!err)
+		err = overlay_node_get(ov, &txn, id, &node);
+	if (!err)
+		err = check_name(name, &node);
+	if (!err)
+		err = overlay_xattr_remove(&txn, id, &node, name);
+	if (err)
+		return err;
+	node.ctime = txn.now;
+	err = overlay_node_put(&txn, id, &node);
+	return err ? err : overlay_txn_commit(&txn, true);
+}
