@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hash.h"
 #include "image/image.h"
 #include "tree/tree.h"
 
@@ -43,5 +44,11 @@ int ext4_open(struct image *img, const struct ext4_options *options, struct tree
 
 /* Facts about a volume for people, read from the superblock alone. Errors as ext4_open. */
 int ext4_info_read(struct image *img, struct ext4_info *out);
+
+/*
+ * Adds what every change of a volume by Linux or e2fsprogs changes: the superblock and the group
+ * descriptors, as they lie in @img. Errors as ext4_open.
+ */
+int ext4_fingerprint(struct image *img, struct hash *hash);
 
 #endif

@@ -257,3 +257,49 @@ int ext4_statfs(struct ext4 *fs, struct tree_statfs *out)
 		out->blocks_available = out->blocks_free - kept;
 	return 0;
 }
+
+/*
+ * Adds the block of descriptors that begins with that of @group. *@out_end: the image ends before.
+ * @buf has room for a block.
+ */
+static int add_descriptors(const struct ext4 *fs, uint32_t group, uint8_t *buf, struct hash *hash,
+			   bool *out_end)
+{
+	uint64_t block = descriptor_block(fs, group);
+	int err = -ERANGE;
+
+	/* blocks_count * block_size was checked not to wrap */
+	if (block < fs->blocks_count)
+		err = image_read_at(fs->img, buf, fs->block_size, block * fs->block_size);
+	if (err == 0)
+		hash_add(hash, buf, fs->block_size);
+	*out_end = err == -ERANGE;
+	return *out_end ? 0 : err;
+}
+
+int ext4_fingerprint(struct image *img, struct hash *hash)
+{
+	CLEANUP(freep) uint8_t *buf = NULL;
+	struct ext4 fs = {.img = img, .nocheck = true};
+	struct ext4_disk_superblock super;
+	uint32_t groups;
+	bool end = false;
+	int err = ext4_super_load(&fs);
+
+	if (err)
+		return err;
+	err = image_read_at(img, &super, sizeof(super), EXT4_SUPERBLOCK_OFFSET);
+	if (err)
+		return err;
+	hash_add(hash, &super, sizeof(super));
+	buf = malloc(fs.block_size);
+	if (!buf)
+		return -ENOMEM;
+	groups = (uint32_t)min_u64(fs.groups_count, GROUPS_TO_COUNT);
+	for (uint32_t group = 0; group < groups && !end; group += groups_per_meta(&fs)) {
+		err = add_descriptors(&fs, group, buf, hash, &end);
+		if (err)
+			return err;
+	}
+	return 0;
+}

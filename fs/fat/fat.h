@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/hash.h"
 #include "image/image.h"
 #include "tree/tree.h"
 
@@ -48,5 +49,8 @@ int fat_open(struct image *img, const struct fat_options *options, struct tree *
  * stays 0 unless @count_free. Errors as fat_open.
  */
 int fat_info_read(struct image *img, bool count_free, struct fat_info *out);
+
+/* Adds the boot sector, the current FAT and the root directory. Errors as fat_open. */
+int fat_fingerprint(struct image *img, struct hash *hash);
 
 #endif

@@ -191,6 +191,29 @@ void partition_table_finish(struct partition_table *table)
 	table->count = 0;
 }
 
+static void add_partition(struct hash *hash, const struct partition *partition)
+{
+	hash_add_u64(hash, partition->number);
+	hash_add_u64(hash, partition->start);
+	hash_add_u64(hash, partition->size);
+	hash_add_u64(hash, partition->bootable);
+	hash_add_u64(hash, partition->mbr_type);
+	hash_add_u64(hash, partition->attributes);
+	hash_add_text(hash, partition->type_guid);
+	hash_add_text(hash, partition->partuuid);
+	hash_add_text(hash, partition->name);
+}
+
+void partition_fingerprint(const struct partition_table *table, struct hash *hash)
+{
+	hash_add_u64(hash, table->kind);
+	hash_add_u64(hash, table->sector_size);
+	hash_add_text(hash, table->disk_id);
+	hash_add_u64(hash, table->count);
+	for (size_t i = 0; i < table->count; i++)
+		add_partition(hash, &table->partitions[i]);
+}
+
 bool partition_is_extended(const struct partition *partition)
 {
 	return partition_is_extended_type(partition->mbr_type);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "base/hash.h"
 #include "image/image.h"
 
 /* More partitions than this are listed up to here, with a warning. */
@@ -58,6 +59,9 @@ DEFINE_CLEANUP(partition_table_finishp, struct partition_table *, partition_tabl
 
 /* The partition with this number, or NULL. */
 const struct partition *partition_find(const struct partition_table *table, unsigned int number);
+
+/* Adds all that the table says: what makes images different. */
+void partition_fingerprint(const struct partition_table *table, struct hash *hash);
 
 /* Whether it is an MBR partition that only holds the chain of logical ones. */
 bool partition_is_extended(const struct partition *partition);
