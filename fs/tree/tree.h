@@ -24,6 +24,8 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "tree/tree_access.h"
+#include "tree/tree_acl.h"
 
 #define TREE_ROOT 1u
 
