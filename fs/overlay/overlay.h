@@ -22,6 +22,12 @@
 int overlay_format(struct store *store, const struct tree *lower, uint64_t first_id);
 
 /*
+ * For a store that may have gone back to an earlier state, before overlay_open: no new node gets a
+ * number below @first_id.
+ */
+int overlay_skip_ids(struct store *store, uint64_t first_id);
+
+/*
  * Opens the overlay. Every record is looked at; damage is logged and gives -EUCLEAN or -EBADMSG.
  * Of what a crash left, the files without a name are removed. On success the overlay owns @lower and
  * @store. Its tree is read-only if the store is.
