@@ -103,7 +103,7 @@ static void explain_nothing(const struct stack *stack)
 		  stack->count ? found : "no partition");
 }
 
-int stack_open(const char *path, const struct stack_options *options, struct stack **out)
+int stack_open_image(const char *path, const struct stack_options *options, struct stack **out)
 {
 	CLEANUP(stack_closep) struct stack *stack = NULL;
 	int err = open_image(path, &stack);
@@ -122,6 +122,12 @@ int stack_open(const char *path, const struct stack_options *options, struct sta
 	}
 	*out = TAKE(stack);
 	return 0;
+}
+
+int stack_open(const char *path, const struct stack_options *options, struct stack **out)
+{
+	return options->overlay ? stack_overlay_open(path, options, out)
+				: stack_open_image(path, options, out);
 }
 
 int stack_inspect(const char *path, const struct stack_options *options, struct stack **out)
@@ -167,8 +173,12 @@ const struct stack_volume *stack_volumes(const struct stack *stack, size_t *out_
 
 int stack_close(struct stack *stack)
 {
+	int err = 0;
+
 	if (!stack)
 		return 0;
+	if (stack->layered)
+		err = stack_overlay_close(stack);
 	tree_close(stack->tree);
 	for (size_t i = 0; i < stack->count && stack->slots; i++) {
 		tree_close(stack->slots[i].tree);
@@ -178,7 +188,13 @@ int stack_close(struct stack *stack)
 	free(stack->volumes);
 	partition_table_finish(&stack->table);
 	image_close(stack->img);
+	/* last of all: whoever waits for the locks finds everything released */
+	for (size_t i = 0; i < stack->bases_count; i++)
+		state_overlay_close(stack->bases[i]);
+	state_overlay_close(stack->overlay);
+	state_close(stack->state);
+	free(stack->real_path);
 	free(stack->path);
 	free(stack);
-	return 0;
+	return err;
 }

@@ -90,6 +90,14 @@ const struct state_info *stack_overlay_info(const struct stack *stack);
 int stack_overlay_create(const char *path, const char *base, const struct stack_options *options);
 
 /*
+ * Throws away all changes of options->overlay, or puts the snapshot's state in their place. @path may
+ * be NULL; an image is needed only where the overlay was not closed. Errors as stack_open.
+ */
+int stack_overlay_reset(const char *path, const struct stack_options *options);
+int stack_overlay_restore(const char *path, const char *snapshot,
+			  const struct stack_options *options);
+
+/*
  * As stack_open, for `bramble info`: an image without a readable tree is no error.
  */
 int stack_inspect(const char *path, const struct stack_options *options, struct stack **out);

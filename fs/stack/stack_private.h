@@ -10,6 +10,9 @@
 /* Bytes of a text file of the image (fstab, cmdline.txt) that are read; the rest is not looked at. */
 #define STACK_TEXT_MAX 65536
 
+/* Overlays below the uppermost one. */
+#define STACK_BASES_MAX 12
+
 /* One volume and what was opened for it. */
 struct stack_slot {
 	struct image *slice; /* owned */
@@ -25,7 +28,20 @@ struct stack {
 	struct stack_volume *volumes; /* owned; parallel to table.partitions */
 	struct stack_slot *slots; /* owned; likewise */
 	struct tree *tree; /* owned; NULL: nothing to show */
+
+	/* Of a stack with an overlay: */
+	char *real_path; /* owned: of the image */
+	uint8_t fingerprint[STATE_FINGERPRINT_BYTES]; /* of the image and what is shown of it */
+	struct state_seen seen; /* the image's file, if nothing happened to it meanwhile */
+	struct state *state; /* owned */
+	struct state_overlay *overlay; /* owned: the uppermost; NULL: none */
+	struct state_overlay *bases[STACK_BASES_MAX]; /* owned: those below it, downwards */
+	size_t bases_count;
+	bool layered; /* the tree is that of the uppermost overlay */
 };
+
+/* stack.c: the tree of an image alone. */
+int stack_open_image(const char *path, const struct stack_options *options, struct stack **out);
 
 /* stack_probe.c: what lies in each partition; free space of FAT volumes only if it is asked for. */
 void stack_probe(struct stack *stack, bool count_free);
@@ -43,5 +59,41 @@ int stack_volume_find(const struct stack *stack, const struct pi_device *device)
 
 /* stack_compose.c: chooses root and boot volume and builds stack->tree. -ENOENT: nothing to show. */
 int stack_compose(struct stack *stack);
+
+/* stack_fingerprint.c */
+
+/* The file at @path as it is; nothing where that would not tell whether it changes. */
+void stack_see(const char *path, struct state_seen *out);
+
+/* Whether both were seen, and are the same file with the same contents. */
+bool stack_is_same_file(const struct state_seen *a, const struct state_seen *b);
+
+/* Which image it is, and what is shown of it. */
+int stack_fingerprint(struct stack *stack, uint8_t out[STATE_FINGERPRINT_BYTES]);
+
+/* stack_base.c */
+
+/* Opens the image, and finds out which one it is unless @known (may be NULL) tells. */
+int stack_open_lower(const char *path, const struct stack_options *options,
+		     const struct state_info *known, struct stack **out);
+
+/*
+ * Whether the overlay was made on this image, and on this partition: -1 means that nobody said. -ESTALE
+ * (logged).
+ */
+int stack_check_image(const struct state_overlay *overlay, const struct stack *stack);
+int stack_check_partition(const struct state_overlay *overlay, int given);
+
+/* stack_overlay.c */
+
+/* As stack_open, with an overlay. */
+int stack_overlay_open(const char *path, const struct stack_options *options, struct stack **out);
+
+/* Closes the tree, which is the overlay's; the info tells what was made durable. */
+int stack_overlay_close(struct stack *stack);
+
+/* Makes an overlay of what @stack shows. */
+int stack_create_on(const struct stack *stack, struct state *state, const char *name,
+		    struct state_overlay **out);
 
 #endif

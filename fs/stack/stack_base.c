@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* What an overlay is made on: the image that is opened, and whether it is the right one. */
+#include "stack/stack_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static void say_partition(const struct state_info *info, char *out, size_t size)
+{
+	if (info->partition < 0)
+		snprintf(out, size, "the composed tree");
+	else
+		snprintf(out, size, "partition %d", info->partition);
+}
+
+int stack_check_partition(const struct state_overlay *overlay, int given)
+{
+	char made[32];
+
+	if (given < 0 || given == overlay->info.partition)
+		return 0;
+	say_partition(&overlay->info, made, sizeof(made));
+	log_error("overlay %s: made on %s, not on partition %d", overlay->name, made, given);
+	return -ESTALE;
+}
+
+/* The first digits of a fingerprint, to tell one from another. */
+static void say_fingerprint(const uint8_t *fingerprint, char out[17])
+{
+	for (int i = 0; i < 8; i++)
+		snprintf(out + 2 * i, 3, "%02x", fingerprint[i]);
+}
+
+int stack_check_image(const struct state_overlay *overlay, const struct stack *stack)
+{
+	const struct state_info *info = &overlay->info;
+	char then[17];
+	char now[17];
+
+	if (memcmp(info->fingerprint, stack->fingerprint, sizeof(info->fingerprint)) == 0)
+		return 0;
+	say_fingerprint(info->fingerprint, then);
+	say_fingerprint(stack->fingerprint, now);
+	if (strcmp(info->image, stack->real_path) == 0)
+		log_error("overlay %s: made on %s as it was (fingerprint %s...); the image has "
+			  "changed since (now %s...)",
+			  overlay->name, info->image, then, now);
+	else
+		log_error("overlay %s: made on %s (fingerprint %s...), not on %s (%s...)",
+			  overlay->name, info->image, then, stack->path, now);
+	return -ESTALE;
+}
+
+int stack_open_lower(const char *path, const struct stack_options *options,
+		     const struct state_info *known, struct stack **out)
+{
+	CLEANUP(stack_closep) struct stack *stack = NULL;
+	struct state_seen before;
+	int err;
+
+	stack_see(path, &before);
+	err = stack_open_image(path, options, &stack);
+	if (err)
+		return err;
+	stack->real_path = realpath(path, NULL);
+	if (!stack->real_path) {
+		err = -errno;
+		log_error("%s: %s", path, strerror(-err));
+		return err;
+	}
+	if (known && stack_is_same_file(&known->seen, &before)) {
+		memcpy(stack->fingerprint, known->fingerprint, sizeof(stack->fingerprint));
+	} else {
+		err = stack_fingerprint(stack, stack->fingerprint);
+		if (err) {
+			log_error("%s: cannot be told from other images: %s", path, strerror(-err));
+			return err;
+		}
+	}
+	stack_see(path, &stack->seen);
+	/* what was opened is what was seen only if nothing happened meanwhile */
+	if (!stack_is_same_file(&stack->seen, &before))
+		stack->seen = (struct state_seen){0};
+	*out = TAKE(stack);
+	return 0;
+}

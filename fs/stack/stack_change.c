@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* Overlays that are made above others, or go back to an earlier state. */
+#include "stack/stack_private.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* Where a store is lost, so many numbers are taken to be used: more than one session gives out. */
+#define IDS_SKIPPED ((uint64_t)1 << 24)
+
+/* Whether @path, if given, and @options fit what the overlay @base is made on. */
+static int check_fits(const char *path, struct state_overlay *base,
+		      const struct stack_options *options)
+{
+	CLEANUP(stack_closep) struct stack *stack = NULL;
+	struct stack_options chosen = *options;
+	int err = stack_check_partition(base, options->partition);
+
+	if (err || !path)
+		return err;
+	chosen.partition = base->info.partition;
+	err = stack_open_lower(path, &chosen, &base->info, &stack);
+	return err ? err : stack_check_image(base, stack);
+}
+
+/* How many overlays lie below this one. */
+static int count_bases(struct state *state, const struct state_info *info, int *out)
+{
+	char name[STATE_NAME_MAX + 1];
+	int count = 0;
+
+	memcpy(name, info->base, sizeof(name));
+	for (; name[0]; count++) {
+		CLEANUP(state_overlay_closep) struct state_overlay *base = NULL;
+		int err;
+
+		if (count == STACK_BASES_MAX)
+			break;
+		err = state_overlay_open(state, name, STATE_LOOK, &base);
+		if (err)
+			return err;
+		memcpy(name, base->info.base, sizeof(name));
+	}
+	*out = count;
+	return 0;
+}
+
+static int create_above(const char *path, const char *base_name,
+			const struct stack_options *options, struct state *state)
+{
+	CLEANUP(state_overlay_closep) struct state_overlay *base = NULL;
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+	struct state_info info;
+	int count;
+	int err = state_overlay_freeze(state, base_name, &base);
+
+	if (err)
+		return err;
+	err = count_bases(state, &base->info, &count);
+	if (err)
+		return err;
+	if (count + 1 > STACK_BASES_MAX) {
+		log_error("overlay %s: more than %d overlays would lie below it", options->overlay,
+			  STACK_BASES_MAX);
+		return -ELOOP;
+	}
+	err = check_fits(path, base, options);
+	if (err)
+		return err;
+	info = base->info; /* its strings are borrowed */
+	memcpy(info.base, base->name, sizeof(info.base));
+	memcpy(info.base_uuid, base->info.uuid, sizeof(info.base_uuid));
+	memcpy(info.base_seal, base->info.seal, sizeof(info.base_seal));
+	return state_overlay_create(state, options->overlay, &info, &overlay);
+}
+
+int stack_overlay_create(const char *path, const char *base, const struct stack_options *options)
+{
+	CLEANUP(stack_closep) struct stack *stack = NULL;
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+	CLEANUP(state_closep) struct state *state = NULL;
+	int err = state_name_check("overlay", options->overlay);
+
+	if (!err)
+		err = state_open(options->state, true, &state);
+	if (err)
+		return err;
+	if (base)
+		return create_above(path, base, options, state);
+	err = stack_open_lower(path, options, NULL, &stack);
+	return err ? err : stack_create_on(stack, state, options->overlay, &overlay);
+}
+
+/*
+ * Brings the info up to date of an overlay that was not closed: by opening and closing it. Where its
+ * store is damaged, numbers are skipped instead. -EBUSY (logged): it is in use.
+ */
+static int settle(const char *path, const struct stack_options *options, struct state *state,
+		  uint64_t *out_next_id)
+{
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+	struct stack *stack;
+	int err = state_overlay_open(state, options->overlay, STATE_LOOK, &overlay);
+
+	*out_next_id = 0;
+	/* what is wrong is told by the one who opens it to change it */
+	if (err || overlay->info.empty || !overlay->info.in_use)
+		return 0;
+	err = stack_overlay_open(path, options, &stack);
+	if (!err)
+		err = stack_close(stack);
+	if (err == -EBUSY || err == -EROFS)
+		return err;
+	if (err) {
+		*out_next_id = overlay->info.next_id + IDS_SKIPPED;
+		log_warn("overlay %s: goes back all the same; new files get numbers from %llu on",
+			 overlay->name, (unsigned long long)*out_next_id);
+	}
+	return 0;
+}
+
+/* @snapshot NULL: to the beginning. */
+static int go_back(const char *path, const char *snapshot, const struct stack_options *options)
+{
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+	CLEANUP(state_closep) struct state *state = NULL;
+	struct stack_options writing = *options;
+	uint64_t next_id;
+	int err = state_open(options->state, true, &state);
+
+	if (err)
+		return err;
+	writing.overlay_read_only = false;
+	err = settle(path, &writing, state, &next_id);
+	if (err)
+		return err;
+	err = state_overlay_open(state, options->overlay, STATE_WRITE, &overlay);
+	if (err)
+		return err;
+	return snapshot ? state_snapshot_restore(overlay, snapshot, next_id)
+			: state_overlay_reset(overlay, next_id);
+}
+
+int stack_overlay_reset(const char *path, const struct stack_options *options)
+{
+	return go_back(path, NULL, options);
+}
+
+int stack_overlay_restore(const char *path, const char *snapshot,
+			  const struct stack_options *options)
+{
+	return go_back(path, snapshot, options);
+}

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Overlays above the tree of an image: the ones that it is made on, frozen and shared with others, and
+ * at the top the one that is asked for. Their locks are kept as long as the stack.
+ */
+#include "stack/stack_private.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/checked.h"
+#include "base/log.h"
+#include "overlay/overlay.h"
+
+static int check_options(const struct stack_options *options)
+{
+	if (!options->ext4.noload)
+		return 0;
+	log_error("overlay %s: not together with noload, which shows another tree",
+		  options->overlay);
+	return -EOPNOTSUPP;
+}
+
+/* Bases -------------------------------------------------------------------------------------- */
+
+static int check_base(const struct state_overlay *above, const struct state_overlay *base)
+{
+	const struct state_info *info = &above->info;
+
+	if (memcmp(info->base_uuid, base->info.uuid, sizeof(info->base_uuid)) != 0) {
+		log_error("overlay %s: made on another overlay of the name %s", above->name,
+			  base->name);
+		return -ESTALE;
+	}
+	if (!base->info.frozen ||
+	    memcmp(info->base_seal, base->info.seal, sizeof(info->base_seal)) != 0) {
+		log_error("overlay %s: overlay %s has changed since it was made on it", above->name,
+			  base->name);
+		return -ESTALE;
+	}
+	if (memcmp(info->fingerprint, base->info.fingerprint, sizeof(info->fingerprint)) != 0 ||
+	    info->partition != base->info.partition) {
+		log_error("overlay %s: overlay %s, which it is made on, is of another image",
+			  above->name, base->name);
+		return -ESTALE;
+	}
+	return 0;
+}
+
+static bool is_above(const struct stack *stack, const char *name)
+{
+	if (strcmp(stack->overlay->name, name) == 0)
+		return true;
+	for (size_t i = 0; i < stack->bases_count; i++) {
+		if (strcmp(stack->bases[i]->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Locks all that the overlay is made on, the uppermost first. */
+static int open_bases(struct stack *stack)
+{
+	const struct state_overlay *above = stack->overlay;
+
+	while (above->info.base[0]) {
+		struct state_overlay *base = NULL;
+		int err;
+
+		if (is_above(stack, above->info.base)) {
+			log_error("overlay %s: made on itself, by way of overlay %s",
+				  stack->overlay->name, above->name);
+			return -ELOOP;
+		}
+		if (stack->bases_count == STACK_BASES_MAX) {
+			log_error("overlay %s: more than %d overlays below it",
+				  stack->overlay->name, STACK_BASES_MAX);
+			return -ELOOP;
+		}
+		err = state_overlay_open(stack->state, above->info.base, STATE_READ, &base);
+		if (err) {
+			log_error("overlay %s: made on overlay %s, which cannot be opened",
+				  above->name, above->info.base);
+			return err;
+		}
+		stack->bases[stack->bases_count++] = base;
+		err = check_base(above, base);
+		if (err)
+			return err;
+		above = base;
+	}
+	return 0;
+}
+
+/* Layers ------------------------------------------------------------------------------------- */
+
+static int cannot_open(const struct state_overlay *overlay, int err)
+{
+	const char *advice = err == -EUCLEAN || err == -EBADMSG
+				     ? ": \"bramble overlay check\" says what is damaged"
+				     : "";
+
+	log_error("overlay %s: cannot be opened: %s%s", overlay->name, strerror(-err), advice);
+	return err;
+}
+
+/* Puts the overlay above stack->tree. One without a store is as what lies below. */
+static int put_for_reading(struct stack *stack, const struct state_overlay *overlay)
+{
+	const struct store_options options = {.read_only = true};
+	struct store *store;
+	int err;
+
+	if (overlay->info.empty)
+		return 0;
+	err = store_embedded_open(overlay->path, &options, &store);
+	if (err)
+		return cannot_open(overlay, err);
+	err = overlay_open(store, stack->tree, &stack->tree);
+	if (err) {
+		store_close(store);
+		return cannot_open(overlay, err);
+	}
+	return 0;
+}
+
+static int open_store(struct stack *stack, struct state_overlay *overlay, struct store **out)
+{
+	const struct store_options options = {.writer = stack->options.writer};
+	struct store *store;
+	int err;
+
+	if (overlay->info.empty) {
+		err = store_embedded_remove(overlay->path);
+		if (!err)
+			err = store_embedded_create(overlay->path);
+		if (err)
+			return err;
+	}
+	err = store_embedded_open(overlay->path, &options, &store);
+	if (err)
+		return err;
+	/* what was reset or restored may not give out a number a second time */
+	err = overlay->info.empty ? overlay_format(store, stack->tree, overlay->info.next_id)
+				  : overlay_skip_ids(store, overlay->info.next_id);
+	if (err) {
+		store_close(store);
+		return err;
+	}
+	*out = store;
+	return 0;
+}
+
+/* The info as of now: opened, on this image. */
+static int note_opened(struct stack *stack, struct state_overlay *overlay)
+{
+	struct state_info *info = &overlay->info;
+	char *image = strdup(stack->real_path);
+
+	if (!image)
+		return -ENOMEM;
+	free(info->image);
+	info->image = image;
+	info->seen = stack->seen;
+	info->empty = false;
+	info->in_use = true;
+	clock_gettime(CLOCK_REALTIME, &info->used);
+	return state_overlay_save(overlay);
+}
+
+static int put_for_writing(struct stack *stack, struct state_overlay *overlay)
+{
+	struct store *store;
+	int err = open_store(stack, overlay, &store);
+
+	if (err)
+		return cannot_open(overlay, err);
+	/* durably, before anything can be written to it */
+	err = note_opened(stack, overlay);
+	if (!err)
+		err = overlay_open(store, stack->tree, &stack->tree);
+	if (err) {
+		store_close(store);
+		return cannot_open(overlay, err);
+	}
+	return 0;
+}
+
+static int put_bases(struct stack *stack)
+{
+	for (size_t i = stack->bases_count; i-- > 0;) {
+		int err = put_for_reading(stack, stack->bases[i]);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* Opening ------------------------------------------------------------------------------------ */
+
+/* Takes @state and @overlay, with or without an error. */
+static int open_on(const char *path, const struct stack_options *options, struct state *state,
+		   struct state_overlay *overlay, struct stack **out)
+{
+	CLEANUP(stack_closep) struct stack *stack = NULL;
+	CLEANUP(state_closep) struct state *owned_state = state;
+	CLEANUP(state_overlay_closep) struct state_overlay *owned = overlay;
+	struct stack_options chosen = *options;
+	int err = stack_check_partition(overlay, options->partition);
+
+	if (err)
+		return err;
+	chosen.partition = overlay->info.partition;
+	err = stack_open_lower(path ? path : overlay->info.image, &chosen, &overlay->info, &stack);
+	if (err)
+		return err;
+	err = stack_check_image(overlay, stack);
+	if (err)
+		return err;
+	stack->state = TAKE(owned_state);
+	stack->overlay = TAKE(owned);
+	err = open_bases(stack);
+	if (!err)
+		err = put_bases(stack);
+	if (!err)
+		err = overlay->access == STATE_WRITE ? put_for_writing(stack, overlay)
+						     : put_for_reading(stack, overlay);
+	if (err)
+		return err;
+	stack->layered = !overlay->info.empty;
+	*out = TAKE(stack);
+	return 0;
+}
+
+int stack_create_on(const struct stack *stack, struct state *state, const char *name,
+		    struct state_overlay **out)
+{
+	struct state_info info = {
+		.image = stack->real_path, /* borrowed */
+		.partition = stack->options.partition,
+		.seen = stack->seen,
+	};
+	int err;
+
+	memcpy(info.fingerprint, stack->fingerprint, sizeof(info.fingerprint));
+	err = state_overlay_create(state, name, &info, out);
+	if (!err)
+		log_info("overlay %s: made on %s", name, info.image);
+	return err;
+}
+
+/* The first use of an overlay makes it. */
+static int open_new(const char *path, const struct stack_options *options, struct state *state,
+		    struct stack **out)
+{
+	CLEANUP(stack_closep) struct stack *stack = NULL;
+	CLEANUP(state_closep) struct state *owned_state = state;
+	struct state_overlay *overlay;
+	int err = stack_open_lower(path, options, NULL, &stack);
+
+	if (err)
+		return err;
+	err = stack_create_on(stack, state, options->overlay, &overlay);
+	if (err)
+		return err;
+	stack->state = TAKE(owned_state);
+	stack->overlay = overlay;
+	err = put_for_writing(stack, overlay);
+	if (err)
+		return err;
+	stack->layered = true;
+	*out = TAKE(stack);
+	return 0;
+}
+
+int stack_overlay_open(const char *path, const struct stack_options *options, struct stack **out)
+{
+	CLEANUP(state_closep) struct state *state = NULL;
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+	const char *name = options->overlay;
+	int err = check_options(options);
+
+	if (!err)
+		err = state_open(options->state, !options->overlay_read_only, &state);
+	if (err)
+		return err;
+	if (!options->overlay_read_only && path) {
+		err = state_overlay_open(state, name, STATE_LOOK, &overlay);
+		if (err == -ENOENT)
+			return open_new(path, options, TAKE(state), out);
+		state_overlay_close(TAKE(overlay));
+		if (err)
+			return err;
+	}
+	err = state_overlay_open(state, name, options->overlay_read_only ? STATE_READ : STATE_WRITE,
+				 &overlay);
+	if (err)
+		return err;
+	return open_on(path, options, TAKE(state), TAKE(overlay), out);
+}
+
+int stack_overlay_close(struct stack *stack)
+{
+	struct state_overlay *overlay = stack->overlay;
+	uint64_t next_id;
+	int err;
+
+	if (overlay->access != STATE_WRITE)
+		return overlay_close(TAKE(stack->tree));
+	state_overlay_ending(overlay);
+	next_id = overlay_next_id(stack->tree);
+	err = overlay_close(TAKE(stack->tree));
+	if (err) {
+		log_error("overlay %s: not everything is durable: %s", overlay->name,
+			  strerror(-err));
+		return err;
+	}
+	overlay->info.next_id = max_u64(overlay->info.next_id, next_id);
+	overlay->info.in_use = false;
+	clock_gettime(CLOCK_REALTIME, &overlay->info.used);
+	return state_overlay_save(overlay);
+}
+
+struct tree *stack_overlay_tree(struct stack *stack)
+{
+	return stack->layered ? stack->tree : NULL;
+}
+
+const struct state_info *stack_overlay_info(const struct stack *stack)
+{
+	return stack->overlay ? &stack->overlay->info : NULL;
+}
