@@ -2,9 +2,6 @@
 /* bramble mount, and the helper mount.bramble that mount(8) runs for `mount -t bramble`. */
 #include "tools.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,44 +14,50 @@ enum {
 	OPTION_OVERLAY = 0x2000,
 };
 
-/* Moves into the mount namespace @name: a file or, as mount(8) allows too, a process's number. */
-static int enter_namespace(const char *name)
-{
-	char path[64];
-	CLEANUP(closep) int fd = -1;
-	int err;
+/* What is mounted, as struct mount_source has it. */
+struct image_source {
+	const char *image;
+	const struct stack_options *options;
+	struct stack *stack;
+};
 
-	snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", name);
-	fd = open(name[strspn(name, "0123456789")] ? name : path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || setns(fd, CLONE_NEWNS) < 0) {
-		err = -errno;
-		log_error("%s: cannot enter this mount namespace: %s", name, strerror(-err));
-		return err;
-	}
-	return 0;
+static int open_image(void *ctx, struct tree **out)
+{
+	struct image_source *source = ctx;
+	int err = stack_open(source->image, source->options, &source->stack);
+
+	if (!err)
+		*out = stack_tree(source->stack);
+	return err;
 }
 
-/* @namespace: where @dir is, or NULL. @fake: all but the mount. */
-static int mount_image(const char *image, const char *dir, struct mount_words *words,
-		       const char *namespace, bool fake)
+static int close_image(void *ctx)
 {
-	CLEANUP(stack_closep) struct stack *stack = NULL;
-	char *real;
-	int err;
+	struct image_source *source = ctx;
 
-	if (stack_open(image, &words->stack, &stack) < 0)
-		return STATUS_FAILED;
+	return stack_close(source->stack);
+}
+
+/* @fake: all but the mount. */
+static int mount_image(const char *image, const char *dir, struct mount_words *words, bool fake)
+{
+	struct image_source ctx = {.image = image, .options = &words->stack};
+	const struct mount_source source = {
+		.ctx = &ctx,
+		.open = open_image,
+		.close = close_image,
+	};
+	struct tree *tree;
+	char *real;
+
 	if (fake)
-		return STATUS_DONE;
+		return open_image(&ctx, &tree) || close_image(&ctx) ? STATUS_FAILED : STATUS_DONE;
 	if (!words->fsname) {
 		real = realpath(image, NULL);
 		words->fsname = real ? real : strdup(image);
 		words->mount.fsname = words->fsname;
 	}
-	if (namespace && enter_namespace(namespace) < 0)
-		return STATUS_FAILED;
-	err = mount_run(stack_tree(stack), dir, &words->mount);
-	return err ? STATUS_FAILED : STATUS_DONE;
+	return mount_run(&source, dir, &words->mount) ? STATUS_FAILED : STATUS_DONE;
 }
 
 static int run_with(struct mount_words *words, int argc, char **argv)
@@ -89,7 +92,7 @@ static int run_with(struct mount_words *words, int argc, char **argv)
 				   argv[optind + 2]);
 	if (common.partition >= 0)
 		words->stack.partition = common.partition;
-	return mount_image(argv[optind], argv[optind + 1], words, NULL, false);
+	return mount_image(argv[optind], argv[optind + 1], words, false);
 }
 
 static int run(int argc, char **argv)
@@ -103,7 +106,6 @@ static int run(int argc, char **argv)
 
 static int help_mount(struct mount_words *words, int argc, char **argv)
 {
-	const char *where = NULL;
 	bool fake = false;
 	int option, status;
 
@@ -120,7 +122,7 @@ static int help_mount(struct mount_words *words, int argc, char **argv)
 			log_set_level(LOG_LEVEL_INFO);
 			break;
 		case 'N':
-			where = optarg;
+			words->mount.namespace = optarg;
 			break;
 		case 'o':
 			status = mount_words_add(words, optarg);
@@ -140,7 +142,7 @@ static int help_mount(struct mount_words *words, int argc, char **argv)
 			  "IMAGE DIR [-sfnv] [-N NAMESPACE] [-o OPTIONS]");
 		return STATUS_USAGE;
 	}
-	return mount_image(argv[optind], argv[optind + 1], words, where, fake);
+	return mount_image(argv[optind], argv[optind + 1], words, fake);
 }
 
 int mount_helper(int argc, char **argv)

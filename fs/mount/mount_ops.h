@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* FUSE requests answered from a tree. Private to the mount room. */
+/*
+ * FUSE requests answered from a tree: what the files that answer them share. Private to the mount
+ * room.
+ */
 #ifndef BRAMBLE_MOUNT_MOUNT_OPS_H
 #define BRAMBLE_MOUNT_MOUNT_OPS_H
 
@@ -14,28 +17,96 @@
 #include "tree/tree.h"
 
 /*
- * An attribute of a mount's root that no listing shows and no tree holds: "PID NAMESPACE" of the
- * process that serves the mount, so that `bramble umount` can wait for its end.
+ * An attribute of a mount's root that no listing shows and no tree holds: "PID NAMESPACE RESULT" of
+ * the process that serves the mount, so that `bramble umount` can wait for its end and be told how it
+ * went; see mount_result.h. RESULT is missing where there is nothing to save.
  */
 #define MOUNT_SERVER_XATTR "user.bramble.server"
+#define MOUNT_SERVER_XATTR_BYTES 256
+
+#define MOUNT_ACL_ACCESS "system.posix_acl_access"
+#define MOUNT_ACL_DEFAULT "system.posix_acl_default"
+
+/* Nothing changes but through the mount, which the kernel sees. */
+#define MOUNT_FOREVER_SECONDS 1e9
 
 struct mount_server {
 	struct tree *tree; /* borrowed */
+	struct fuse_session *session; /* borrowed */
+	const char *result; /* borrowed: the name for MOUNT_SERVER_XATTR; or NULL */
 	pthread_key_t threads; /* what each thread keeps from one request to the next */
 	struct mount_place place;
 	_Atomic unsigned int absent_xattrs; /* questions for attributes that were not there */
 	bool checked; /* modes count, so that the kernel has to know of ACLs too */
+	bool writable;
+	bool writeback; /* asked for; only if the kernel has it */
+	uint64_t
+		offer; /* the request by which the kernel offers the next; 0: none to be answered */
+	bool drops_privilege; /* the kernel leaves it to us to drop setuid and setgid */
 };
 
 /* What all requests are answered by; the session's userdata is a struct mount_server. */
-extern const struct fuse_lowlevel_ops mount_ops;
+extern const struct fuse_lowlevel_ops mount_read_only_ops;
 
-int mount_server_init(struct mount_server *server, struct tree *tree, bool checked);
+int mount_server_init(struct mount_server *server, struct tree *tree);
 
 /* What the calling thread keeps goes too; other threads must have ended. */
 void mount_server_finish(struct mount_server *server);
 
 /* The text of MOUNT_SERVER_XATTR for this process. */
-ssize_t mount_server_describe(char *text, size_t size);
+ssize_t mount_server_describe(const char *result, char *text, size_t size);
+
+static inline struct mount_server *mount_server_of(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+/* Every request starts with this. @bytes: of file data that it carries or asks for. */
+struct tree *mount_begin(fuse_req_t req, size_t bytes);
+
+/* At least @size bytes that belong to this thread until its next request. NULL: no memory. */
+char *mount_buffer(fuse_req_t req, size_t size);
+
+/* Of the request that this thread received: the kernel wants setuid and setgid to be dropped. */
+void mount_note_privilege(struct mount_server *server, bool dropped);
+bool mount_drops_privilege(fuse_req_t req);
+
+void mount_attr_to_stat(const struct tree_attr *attr, struct stat *out);
+
+/* Seconds for which the kernel may keep what a name in @dir leads to. */
+double mount_name_timeout(struct mount_server *server, uint64_t dir);
+
+/*
+ * The answer that tells of the node @id. In a writable mount it holds the node: for each answer that
+ * reaches the kernel, the kernel forgets it once.
+ */
+int mount_entry_fill(struct mount_server *server, uint64_t id, double name_timeout,
+		     struct fuse_entry_param *out);
+
+/* The same where the node's attributes are known. */
+int mount_entry_fill_attr(struct mount_server *server, const struct tree_attr *attr,
+			  double name_timeout, struct fuse_entry_param *out);
+
+/* Answers with @entry, or with @err; what @entry holds is released where nobody takes it. */
+void mount_reply_entry(fuse_req_t req, int err, const struct fuse_entry_param *entry);
+
+/* mount_read.c */
+void mount_on_lookup(fuse_req_t req, fuse_ino_t dir, const char *name);
+void mount_on_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void mount_on_readlink(fuse_req_t req, fuse_ino_t ino);
+void mount_on_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void mount_on_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+		   struct fuse_file_info *fi);
+void mount_on_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
+		    struct fuse_file_info *fi);
+void mount_on_statfs(fuse_req_t req, fuse_ino_t ino);
+void mount_on_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
+void mount_on_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
+
+/* mount_list.c */
+void mount_on_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t cookie,
+		      struct fuse_file_info *fi);
+void mount_on_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t cookie,
+			  struct fuse_file_info *fi);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Unmounting, and waiting for the process that served the mount: it is done when that has ended.
- * The mount itself tells which process it is, so that there is no pid file to become stale.
+ * Unmounting, and waiting for the process that served the mount: it is done when that has saved all
+ * and ended. The mount itself tells which process it is, so that there is no pid file to become stale.
  */
 #include "mount/mount.h"
 
@@ -23,6 +23,7 @@
 #include "mount/mount_check.h"
 #include "mount/mount_info.h"
 #include "mount/mount_ops.h"
+#include "mount/mount_result.h"
 
 #define ANSWER_MS 2000
 #define END_MS 10000
@@ -36,7 +37,7 @@ extern char **environ;
  */
 static void ask_and_exit(const char *path, const struct mount_info *info, int answer)
 {
-	char name[64], text[128];
+	char name[64], text[MOUNT_SERVER_XATTR_BYTES];
 	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	ssize_t n;
 
@@ -78,23 +79,41 @@ static size_t ask(const char *path, const struct mount_info *info, char *text, s
 	return n > 0 ? (size_t)n : 0;
 }
 
-/* A pidfd of the process that serves @path, or -1 where it is not known. */
-static int find_server(const char *path, const struct mount_info *info)
+/* What is known of the process that serves a mount; -1: nothing. */
+struct server {
+	int process; /* a pidfd */
+	int result; /* where it tells how it ended */
+};
+
+static void server_finish(struct server *server)
 {
-	char text[128], ours[128];
+	closep(&server->process);
+	closep(&server->result);
+}
+
+/* "PID NAMESPACE [RESULT]", see MOUNT_SERVER_XATTR. */
+static void find_server(const char *path, const struct mount_info *info, struct server *out)
+{
+	char text[MOUNT_SERVER_XATTR_BYTES], ours[MOUNT_SERVER_XATTR_BYTES];
 	size_t len = ask(path, info, text, sizeof(text) - 1);
-	ssize_t ours_len = mount_server_describe(ours, sizeof(ours));
-	const char *space, *our_space;
+	ssize_t ours_len = mount_server_describe(NULL, ours, sizeof(ours));
+	char *rest = text;
+	const char *number, *namespace, *our_namespace;
 	long pid;
 
+	*out = (struct server){.process = -1, .result = -1};
 	text[len] = '\0';
-	space = strchr(text, ' ');
-	our_space = ours_len > 0 ? strchr(ours, ' ') : NULL;
+	number = strsep(&rest, " ");
+	namespace = strsep(&rest, " ");
+	our_namespace = ours_len > 0 ? strchr(ours, ' ') : NULL;
 	/* Of another pid namespace: the number would mean another process here. */
-	if (!space || !our_space || strcmp(space, our_space) != 0)
-		return -1;
-	pid = strtol(text, NULL, 10);
-	return pid > 0 && pid <= INT_MAX ? pidfd_open((pid_t)pid, 0) : -1;
+	if (!namespace || !our_namespace || strcmp(namespace, our_namespace + 1) != 0)
+		return;
+	pid = strtol(number, NULL, 10);
+	if (pid > 0 && pid <= INT_MAX)
+		out->process = pidfd_open((pid_t)pid, 0);
+	if (out->process >= 0 && rest && mount_result_connect(rest, &out->result) < 0)
+		log_warn("%s: whether all is saved will not be known: %m", path);
 }
 
 static int run_helper(const char *path, bool lazy, char *said, size_t size)
@@ -156,10 +175,31 @@ static int unmount(const char *path, bool lazy)
 	return err;
 }
 
+/* Waits for the end of the process that served @path. */
+static int await_end(const char *path, const struct server *server)
+{
+	struct pollfd wait = {.fd = server->process, .events = POLLIN};
+	char why[MOUNT_RESULT_BYTES];
+	int err = 0;
+
+	/* As long as it takes: a large overlay on a slow disk is saved in its own time. */
+	if (server->result >= 0)
+		err = mount_result_await(server->result, why);
+	if (err == -EIO)
+		log_error("%s: not everything could be saved: %s", path, why);
+	else if (err)
+		log_error("%s: the process that served it has died: what was written last may be "
+			  "lost",
+			  path);
+	if (poll(&wait, 1, END_MS) == 1)
+		return err ? -EIO : 0;
+	log_error("%s: unmounted, but its process has not ended in %d s", path, END_MS / 1000);
+	return -ETIMEDOUT;
+}
+
 int mount_umount(const char *dir, bool lazy)
 {
-	CLEANUP(closep) int server = -1;
-	struct pollfd wait = {.events = POLLIN};
+	CLEANUP(server_finish) struct server server = {.process = -1, .result = -1};
 	struct mount_info info;
 	char path[PATH_MAX];
 	int err = mount_info_resolve(dir, path);
@@ -170,18 +210,14 @@ int mount_umount(const char *dir, bool lazy)
 	}
 	err = mount_info_find(path, &info);
 	if (!err && strncmp(info.type, "fuse", strlen("fuse")) == 0)
-		server = find_server(path, &info);
+		find_server(path, &info, &server);
 	/* With another subtype it is ours if it answers. */
-	if (err || (server < 0 && strcmp(info.type, MOUNT_TYPE) != 0)) {
+	if (err || (server.process < 0 && strcmp(info.type, MOUNT_TYPE) != 0)) {
 		log_error("%s: not a mount point of bramble", path);
 		return -EINVAL;
 	}
 	err = unmount(path, lazy);
-	if (err || lazy || server < 0)
+	if (err || lazy || server.process < 0)
 		return err;
-	wait.fd = server;
-	if (poll(&wait, 1, END_MS) == 1)
-		return 0;
-	log_error("%s: unmounted, but its process has not ended in %d s", path, END_MS / 1000);
-	return -ETIMEDOUT;
+	return await_end(path, &server);
 }

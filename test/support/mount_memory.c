@@ -15,6 +15,11 @@
 #include "mount/mount.h"
 #include "tree/tree_memory.h"
 
+struct memory {
+	long count; /* of names in the directory "many" */
+	struct tree *tree;
+};
+
 static void must(int err)
 {
 	if (err) {
@@ -107,13 +112,34 @@ static struct tree *build(long count)
 	return tree;
 }
 
+static int open_tree(void *ctx, struct tree **out)
+{
+	struct memory *memory = ctx;
+
+	memory->tree = build(memory->count);
+	*out = memory->tree;
+	return 0;
+}
+
+static int close_tree(void *ctx)
+{
+	struct memory *memory = ctx;
+
+	tree_close(memory->tree);
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct mount_options options = {.fsname = "memory"};
+	struct memory memory = {.count = 10};
+	const struct mount_source source = {
+		.ctx = &memory,
+		.open = open_tree,
+		.close = close_tree,
+	};
 	bool umount = false, lazy = false;
-	struct tree *tree;
-	long count = 10;
-	int option, err;
+	int option;
 
 	while ((option = getopt(argc, argv, "fanulo:c:s:")) != -1) {
 		switch (option) {
@@ -139,7 +165,7 @@ int main(int argc, char **argv)
 			options.fsname = optarg;
 			break;
 		case 'c':
-			count = strtol(optarg, NULL, 10);
+			memory.count = strtol(optarg, NULL, 10);
 			break;
 		default:
 			return 2;
@@ -149,8 +175,5 @@ int main(int argc, char **argv)
 		return 2;
 	if (umount)
 		return mount_umount(argv[optind], lazy) ? 1 : 0;
-	tree = build(count);
-	err = mount_run(tree, argv[optind], &options);
-	tree_close(tree);
-	return err ? 1 : 0;
+	return mount_run(&source, argv[optind], &options) ? 1 : 0;
 }
