@@ -43,3 +43,25 @@ static void on_init(void *userdata, struct fuse_conn_info *conn)
 const struct fuse_lowlevel_ops mount_read_only_ops = {
 	READING_OPS,
 };
+
+const struct fuse_lowlevel_ops mount_writable_ops = {
+	READING_OPS,
+	.forget = mount_on_forget,
+	.forget_multi = mount_on_forget_multi,
+	.setattr = mount_on_setattr,
+	.mknod = mount_on_mknod,
+	.mkdir = mount_on_mkdir,
+	.unlink = mount_on_unlink,
+	.rmdir = mount_on_rmdir,
+	.symlink = mount_on_symlink,
+	.rename = mount_on_rename,
+	.link = mount_on_link,
+	.create = mount_on_create,
+	.write = mount_on_write,
+	.fsync = mount_on_fsync,
+	.fsyncdir = mount_on_fsync,
+	.setxattr = mount_on_setxattr,
+	.removexattr = mount_on_removexattr,
+	.fallocate = mount_on_fallocate,
+	.copy_file_range = mount_on_copy,
+};

@@ -47,6 +47,7 @@ struct mount_server {
 
 /* What all requests are answered by; the session's userdata is a struct mount_server. */
 extern const struct fuse_lowlevel_ops mount_read_only_ops;
+extern const struct fuse_lowlevel_ops mount_writable_ops;
 
 int mount_server_init(struct mount_server *server, struct tree *tree);
 
@@ -90,6 +91,12 @@ int mount_entry_fill_attr(struct mount_server *server, const struct tree_attr *a
 /* Answers with @entry, or with @err; what @entry holds is released where nobody takes it. */
 void mount_reply_entry(fuse_req_t req, int err, const struct fuse_entry_param *entry);
 
+/*
+ * mount_io.c: reads and writes for a writable mount's session, which is mounted. What libfuse 3.14
+ * does not know of the protocol is seen to there.
+ */
+int mount_io_set(struct fuse_session *session);
+
 /* mount_read.c */
 void mount_on_lookup(fuse_req_t req, fuse_ino_t dir, const char *name);
 void mount_on_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
@@ -108,5 +115,34 @@ void mount_on_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t cookie,
 		      struct fuse_file_info *fi);
 void mount_on_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t cookie,
 			  struct fuse_file_info *fi);
+
+/* mount_names.c */
+void mount_on_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode,
+		     struct fuse_file_info *fi);
+void mount_on_mknod(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, dev_t rdev);
+void mount_on_mkdir(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode);
+void mount_on_symlink(fuse_req_t req, const char *target, fuse_ino_t dir, const char *name);
+void mount_on_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t dir, const char *name);
+void mount_on_unlink(fuse_req_t req, fuse_ino_t dir, const char *name);
+void mount_on_rmdir(fuse_req_t req, fuse_ino_t dir, const char *name);
+void mount_on_rename(fuse_req_t req, fuse_ino_t dir, const char *name, fuse_ino_t new_dir,
+		     const char *new_name, unsigned int flags);
+void mount_on_forget(fuse_req_t req, fuse_ino_t ino, uint64_t count);
+void mount_on_forget_multi(fuse_req_t req, size_t count, struct fuse_forget_data *forgets);
+
+/* mount_change.c */
+void mount_on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int valid,
+		      struct fuse_file_info *fi);
+void mount_on_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t offset,
+		    struct fuse_file_info *fi);
+void mount_on_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t offset, off_t len,
+			struct fuse_file_info *fi);
+void mount_on_copy(fuse_req_t req, fuse_ino_t from, off_t from_offset, struct fuse_file_info *fi,
+		   fuse_ino_t to, off_t to_offset, struct fuse_file_info *to_fi, size_t len,
+		   int flags);
+void mount_on_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value,
+		       size_t size, int flags);
+void mount_on_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
+void mount_on_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 
 #endif

@@ -119,7 +119,8 @@ static int build_arguments(const struct mount_options *options, const struct mou
 static int mount_session_new(const char *path, const struct mount_options *options,
 			     struct mount_server *server, struct mount_end *end)
 {
-	const struct fuse_lowlevel_ops *ops = &mount_read_only_ops;
+	const struct fuse_lowlevel_ops *ops =
+		server->writable ? &mount_writable_ops : &mount_read_only_ops;
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_session *session;
 	struct capture capture;
@@ -193,7 +194,10 @@ int mount_session_open(const char *path, const struct mount_options *options,
 		return err;
 	if (!options->debug)
 		fuse_set_log_func(on_fuse_log);
-	err = shake_hands(server->session);
+	if (server->writable)
+		err = mount_io_set(server->session);
+	if (!err)
+		err = shake_hands(server->session);
 	if (err) {
 		log_error("%s: the kernel's FUSE does not answer: %s", path, strerror(-err));
 		mount_end_stop(end);
