@@ -138,10 +138,10 @@ struct overlay_entry {
 int overlay_entry_find(struct overlay *ov, struct overlay_txn *txn, const struct overlay_dir *dir,
 		       const char *name, size_t len, struct overlay_entry *out);
 
-/* Makes @entry, as found, lead to @id, listed as @name. */
+/* Makes @entry, as found, lead to @id of this @mode, listed as @name. */
 int overlay_entry_set(struct overlay_txn *txn, const struct overlay_dir *dir,
 		      const struct overlay_entry *entry, const char *name, size_t len, uint64_t id,
-		      uint8_t type);
+		      uint32_t mode);
 
 /* Makes @entry, as found and present, absent. */
 int overlay_entry_clear(struct overlay_txn *txn, const struct overlay_dir *dir,

@@ -257,11 +257,11 @@ static int replace_item(struct overlay_txn *txn, const struct overlay_dir *dir,
 
 int overlay_entry_set(struct overlay_txn *txn, const struct overlay_dir *dir,
 		      const struct overlay_entry *entry, const char *name, size_t len, uint64_t id,
-		      uint8_t type)
+		      uint32_t mode)
 {
 	const struct record_name item = {
 		.flags = (uint8_t)(NAME_PRESENT | (entry->hides ? NAME_HIDES : 0)),
-		.type = type,
+		.type = (uint8_t)IFTODT(mode & S_IFMT),
 		.id = id,
 		.name = name,
 		.len = len,

@@ -142,8 +142,7 @@ int overlay_create(struct tree *tree, uint64_t dir, const char *name, size_t len
 	if (!err)
 		err = make_node(&txn, &place, new, &id, &node);
 	if (!err)
-		err = overlay_entry_set(&txn, &place.dir, &place.entry, name, len, id,
-					IFTODT(node.mode));
+		err = overlay_entry_set(&txn, &place.dir, &place.entry, name, len, id, node.mode);
 	if (!err && S_ISDIR(node.mode))
 		overlay_count_subdir(&place.node, 1);
 	if (!err)
@@ -180,7 +179,7 @@ int overlay_link(struct tree *tree, uint64_t id, uint64_t dir, const char *name,
 		return -EMLINK;
 	node.nlink++;
 	node.ctime = txn.now;
-	err = overlay_entry_set(&txn, &place.dir, &place.entry, name, len, id, IFTODT(node.mode));
+	err = overlay_entry_set(&txn, &place.dir, &place.entry, name, len, id, node.mode);
 	if (!err)
 		err = overlay_node_put(&txn, id, &node);
 	if (!err)

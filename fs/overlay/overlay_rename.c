@@ -111,11 +111,11 @@ static int exchange(struct renaming *r)
 	const struct overlay_entry *from = &r->from.entry, *to = &r->to.entry;
 	const int subdirs = S_ISDIR(r->other.mode) - S_ISDIR(r->node.mode);
 	int err = overlay_entry_set(r->txn, &r->from.dir, from, from->name, from->len, to->id,
-				    IFTODT(r->other.mode));
+				    r->other.mode);
 
 	if (!err)
 		err = overlay_entry_set(r->txn, &r->to.dir, to, to->name, to->len, from->id,
-					IFTODT(r->node.mode));
+					r->node.mode);
 	if (!err)
 		err = put_moved(r, from->id, &r->node, r->to.dir.id);
 	if (!err)
@@ -135,7 +135,7 @@ static int move(struct renaming *r)
 
 	if (!err)
 		err = overlay_entry_set(r->txn, &r->to.dir, to, r->new_name, r->new_len, from->id,
-					IFTODT(r->node.mode));
+					r->node.mode);
 	if (!err && to->present)
 		err = overlay_drop_name(r->txn, to->id, &r->other);
 	if (!err)
@@ -153,7 +153,7 @@ static int respell(struct renaming *r)
 {
 	const struct overlay_entry *from = &r->from.entry;
 	int err = overlay_entry_set(r->txn, &r->from.dir, from, r->new_name, r->new_len, from->id,
-				    IFTODT(r->node.mode));
+				    r->node.mode);
 
 	return err ? err : put_moved(r, from->id, &r->node, r->from.dir.id);
 }
