@@ -1,5 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* What a kind of store implements. Private to the store room. */
+/*
+ * What a kind of store implements. Private to the store room.
+ *
+ * The core (store.c, store_txn.c, store_scan.c, store_sync.c) does what all kinds have in common:
+ * transactions, the layers in memory, which blocks are taken, group commit, checksums of records. A
+ * kind keeps records and data on its medium, and stores values as it gets them: they end in a
+ * checksum of STORE_CHECKSUM_BYTES which the core adds and verifies.
+ *
+ * Which calls overlap: get, walk, data_read, data_write, data_allocate and usage come from any number
+ * of threads, also while apply or data_sync runs. apply and data_sync are called by one thread at a
+ * time, and between two calls of apply there is a moment at which no get and no walk runs (so a
+ * reader never sees more than one apply happen). reserve comes from one thread at a time, possibly
+ * while apply runs. data_punch is called for ranges that nobody else reads or writes; data_resize
+ * never cuts off a block that is taken.
+ */
 #ifndef BRAMBLE_STORE_STORE_OPS_H
 #define BRAMBLE_STORE_STORE_OPS_H
 
@@ -10,42 +24,66 @@
 #include "store/store_blocks.h"
 #include "store/store_layer.h"
 
-struct store_ops {
-	const char *kind;
+/* At the end of each value that a kind stores: le32, see store_value_check. */
+#define STORE_CHECKSUM_BYTES 4u
 
-	/* As store_get, from what is durable. */
-	int (*get)(struct store *store, const struct store_key *key, void *buf, size_t size,
-		   size_t *out_len);
+struct store_ops {
+	const char *kind; /* "memory", "embedded": appears in logs */
 
 	/*
-	 * Gives @take the durable records from @from on, ascending. @take must not call the store.
-	 * Returns what @take returned when that was not 0.
+	 * Gives @take the durable value of @key, checksum included, and returns what it returned.
+	 * -ENOENT: there is none. @take must not call the store.
+	 */
+	int (*get)(struct store *store, const struct store_key *key, store_record_fn take,
+		   void *ctx);
+
+	/*
+	 * Gives @take the durable records from @from on (NULL: all), ascending, checksums included.
+	 * @take must not call the store. Returns what @take returned when that was not 0.
 	 */
 	int (*walk)(struct store *store, const struct store_key *from, store_record_fn take,
 		    void *ctx);
 
-	/* Makes all of @layer durable as one transaction. -ENOSPC, -EDQUOT: nothing was done. */
+	/*
+	 * Makes all of @layer durable as one transaction. -ENOSPC, -EDQUOT, -ENOMEM: nothing was
+	 * done, and it is called again later. Any other error: the store takes no more commits.
+	 */
 	int (*apply)(struct store *store, const struct store_layer *layer);
 
 	/*
 	 * Ensures room for applying layers of @bytes in all; with @urgent the last reserve counts,
-	 * too. -ENOSPC, -EDQUOT.
+	 * too. -ENOSPC, -EDQUOT. Called for each commit: cheap when room was ensured before.
 	 */
 	int (*reserve)(struct store *store, uint64_t bytes, bool urgent);
 
+	/* Inside the data as data_resize made it. What was never written is undefined. */
 	int (*data_read)(struct store *store, void *buf, size_t len, uint64_t offset);
 	int (*data_write)(struct store *store, const void *buf, size_t len, uint64_t offset);
-	int (*data_allocate)(struct store *store, uint64_t offset, uint64_t len);
+	int (*data_allocate)(struct store *store, uint64_t offset, uint64_t len); /* NULL: cannot */
+
+	/*
+	 * -ENOSPC, -EDQUOT, -ENOMEM: nothing is lost, a later call writes it. (That is not what the
+	 * same errors of fdatasync mean: the kernel forgets pages that it failed to write, and the
+	 * next fdatasync succeeds. So they are -EIO here.)
+	 */
 	int (*data_sync)(struct store *store);
 
-	/* Gives the range back to the host. */
-	int (*data_punch)(struct store *store, uint64_t offset, uint64_t len);
+	/* Gives the range back to the host. Errors are logged by the kind, once, and do not matter. */
+	void (*data_punch)(struct store *store, uint64_t offset, uint64_t len);
+
+	/*
+	 * Makes the data end at @bytes: what is missing becomes a hole, what is behind is cut off.
+	 * The data are grown before their blocks are handed out, so no data_write needs to.
+	 */
+	int (*data_resize)(struct store *store, uint64_t bytes);
 
 	/* Before the first change after opening, durably: the store is in use. NULL: no need. */
 	int (*mark_in_use)(struct store *store);
+
+	/* All but out->blocks. */
 	int (*usage)(struct store *store, struct store_usage *out);
 
-	/* @clean: all is durable. Releases @store itself. */
+	/* @clean: all is durable. Ends with store_finish and releases @store itself. */
 	int (*close)(struct store *store, bool clean);
 };
 
@@ -56,29 +94,85 @@ struct store_run {
 };
 struct store_runs {
 	size_t count;
+	size_t room; /* of the array */
 	struct store_run *runs; /* owned */
 };
 
-/* Embedded first in every kind; set up by store_init. */
+/* Who syncs, and what the last one achieved; see store_sync.c. */
+struct store_syncing {
+	pthread_mutex_t lock;
+	pthread_cond_t ended;
+	bool running;
+	uint64_t started; /* how many syncs were */
+	uint64_t failed; /* the number of the last one that failed */
+	int err; /* of that one */
+	uint64_t durable; /* of store->commits */
+	uint64_t data_durable; /* of store->data_writes */
+	bool punching; /* somebody works on punchable */
+	struct store_runs punchable; /* durably free; to be punched, and then cleared in blocks */
+};
+
+/* A store in the list of its writer; see store_writer.c. */
+struct store_writing {
+	bool listed;
+	struct store *next;
+	struct store *previous;
+	bool busy; /* one of the writer's threads is syncing it */
+	int err; /* that was logged last */
+};
+
+/* Embedded first in every kind; set up by store_init. Kinds use ops and read_only, no more. */
 struct store {
 	const struct store_ops *ops;
 	bool read_only;
 	struct store_writer *writer; /* borrowed, or NULL */
+	struct store_writing writing; /* under the writer's lock */
 
-	/* The layers: committed and not yet durable. Readers share this lock, in memory only. */
+	/* The layers: committed and not yet durable. Readers share this lock. */
 	pthread_rwlock_t layers;
 	struct store_layer *active; /* owned: takes commits */
 	struct store_layer *frozen; /* owned: is being made durable; or NULL */
 	struct store_runs active_freed;
 	struct store_runs frozen_freed;
-	uint64_t commits; /* how many there were */
+	_Atomic uint64_t active_bytes;
+	_Atomic uint64_t frozen_bytes;
+	_Atomic uint64_t commits; /* how many there were */
 
-	pthread_mutex_t sync; /* held by the one that syncs */
-	_Atomic uint64_t durable; /* of commits */
-	_Atomic bool data_written; /* since the last data_sync began */
+	struct store_txn *txn; /* owned: used again and again, by one at a time */
+
+	struct store_syncing sync;
+	_Atomic uint64_t data_writes; /* how many there were */
+	_Atomic uint64_t
+		dirty_since; /* monotonic, in ms: the oldest change that no sync took; 0: none */
+	_Atomic bool kicked; /* the writer was told not to wait for long */
 	_Atomic bool broken; /* an error of the disk: no more commits */
-	bool in_use; /* mark_in_use was done */
+	_Atomic bool damage_logged;
+
+	pthread_mutex_t use; /* of the first change */
+	_Atomic bool in_use; /* mark_in_use was done */
 
 	struct store_blocks blocks;
+	pthread_mutex_t growing; /* the data */
+	_Atomic uint64_t data_blocks; /* how many the data have room for */
+
+	_Atomic uint64_t punchable_blocks; /* taken in blocks, but nobody's */
 };
+
+/*
+ * For the kinds. @data_bytes: how long the data are. @options NULL: none. After an error there is
+ * nothing to finish. store_finish is for a kind's close, and for an open that fails later.
+ */
+int store_init(struct store *store, const struct store_ops *ops,
+	       const struct store_options *options, uint64_t data_bytes);
+void store_finish(struct store *store);
+
+/*
+ * Verifies the CRC-32C over key and value that ends @value, and takes it off *@len. -EBADMSG: it is
+ * wrong, or there is none. Logs nothing.
+ */
+int store_value_check(const struct store_key *key, const void *value, size_t *len);
+
+/* Writes that checksum behind the @len bytes at @value. The core's, and for a kind's own records. */
+void store_value_seal(const struct store_key *key, void *value, size_t len);
+
 #endif

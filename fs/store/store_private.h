@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the core share, and no kind needs. Private to the store room. */
+#ifndef BRAMBLE_STORE_STORE_PRIVATE_H
+#define BRAMBLE_STORE_STORE_PRIVATE_H
+
+#include "store/store_ops.h"
+
+/* Bytes in both layers at which a commit first syncs. */
+#define STORE_LAYERS_FULL ((uint64_t)64 << 20)
+
+/* Bytes in the active layer at which the writer is told. */
+#define STORE_LAYER_LARGE ((uint64_t)16 << 20)
+
+struct store_txn {
+	struct store *store; /* borrowed */
+	bool open;
+	struct store_layer *layer; /* owned */
+	struct store_runs freed;
+};
+
+/* store_txn.c */
+int store_txn_create(struct store *store, struct store_txn **out);
+void store_txn_destroy(struct store_txn *txn);
+
+/* store_runs.c */
+
+/* After this, @count times store_runs_add cannot fail. -ENOMEM. */
+int store_runs_ensure(struct store_runs *runs, size_t count);
+void store_runs_add(struct store_runs *runs, uint64_t first, uint64_t count);
+
+/* Moves all of @from to the end of @to. -ENOMEM: nothing changed. */
+int store_runs_move(struct store_runs *to, struct store_runs *from);
+
+/* Sorts, and makes one run of those that touch. */
+void store_runs_tidy(struct store_runs *runs);
+uint64_t store_runs_blocks(const struct store_runs *runs);
+void store_runs_clear(struct store_runs *runs);
+void store_runs_finish(struct store_runs *runs);
+
+/* store.c */
+
+/* Before a change: 0, -EROFS, or -EIO after an error of the disk. */
+int store_may_change(const struct store *store);
+
+/* Before the first change: tells the kind. */
+int store_use(struct store *store);
+
+/* There is something to sync. */
+void store_touch(struct store *store);
+
+/* Logs a damaged record, once per store; returns @err. */
+int store_damaged(struct store *store, const struct store_key *key, int err);
+
+/* The checksum over key and value. */
+uint32_t store_value_sum(const struct store_key *key, const void *value, size_t len);
+
+/* store_writer.c */
+void store_writer_add(struct store_writer *writer, struct store *store);
+
+/* Returns when no thread of the writer uses @store. No matter if it was never added. */
+void store_writer_remove(struct store_writer *writer, struct store *store);
+
+/* @store shall be synced at once. */
+void store_writer_kick(struct store_writer *writer, struct store *store);
+
+uint64_t store_now_ms(void);
+
+#endif

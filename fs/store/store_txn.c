@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Transactions. What one changes is collected in a layer of its own, with the checksums already at
+ * the end of the values, and copied to the active layer when it is committed. The memory is used
+ * again by the next transaction: a small one allocates nothing.
+ */
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/le.h"
+#include "base/log.h"
+#include "store/store_private.h"
+
+int store_txn_create(struct store *store, struct store_txn **out)
+{
+	struct store_txn *txn = calloc(1, sizeof(*txn));
+	int err;
+
+	if (!txn)
+		return -ENOMEM;
+	txn->store = store;
+	err = store_layer_create(&txn->layer);
+	if (err) {
+		free(txn);
+		return err;
+	}
+	*out = txn;
+	return 0;
+}
+
+void store_txn_destroy(struct store_txn *txn)
+{
+	if (!txn)
+		return;
+	store_layer_destroy(txn->layer);
+	store_runs_finish(&txn->freed);
+	free(txn);
+}
+
+int store_begin(struct store *store, struct store_txn **out)
+{
+	int err = store_may_change(store);
+
+	if (err)
+		return err;
+	assert(!store->txn->open);
+	store->txn->open = true;
+	*out = store->txn;
+	return 0;
+}
+
+void store_abort(struct store_txn *txn)
+{
+	if (!txn)
+		return;
+	store_layer_clear(txn->layer);
+	store_runs_clear(&txn->freed);
+	txn->open = false;
+}
+
+int store_put(struct store_txn *txn, const struct store_key *key, const void *value, size_t len)
+{
+	le32 sum;
+	void *place;
+	int err;
+
+	if (key->len == 0)
+		return -EINVAL;
+	if (key->len > STORE_KEY_MAX || len > STORE_VALUE_MAX)
+		return -E2BIG;
+	err = store_layer_place(txn->layer, key, len + sizeof(sum), &place);
+	if (err)
+		return err;
+	sum = le32_make(store_value_sum(key, value, len));
+	if (len)
+		memcpy(place, value, len);
+	memcpy((uint8_t *)place + len, &sum, sizeof(sum));
+	return 0;
+}
+
+int store_delete(struct store_txn *txn, const struct store_key *key)
+{
+	if (key->len == 0)
+		return -EINVAL;
+	if (key->len > STORE_KEY_MAX)
+		return -E2BIG;
+	return store_layer_put(txn->layer, key, NULL, 0);
+}
+
+int store_free_blocks(struct store_txn *txn, uint64_t first, uint64_t count)
+{
+	int err;
+
+	if (count == 0)
+		return 0;
+	if (!store_blocks_are_taken(&txn->store->blocks, first, count)) {
+		log_error("store: freed blocks that are not taken: %llu+%llu",
+			  (unsigned long long)first, (unsigned long long)count);
+		return -EUCLEAN;
+	}
+	err = store_runs_ensure(&txn->freed, 1);
+	if (err)
+		return err;
+	store_runs_add(&txn->freed, first, count);
+	return 0;
+}
+
+/* Both layers may not grow without end while the disk is slow. */
+static int make_room(struct store *store, const struct store_txn *txn, bool frees)
+{
+	uint64_t bytes = store->active_bytes + store->frozen_bytes;
+	int err;
+
+	if (bytes > STORE_LAYERS_FULL) {
+		err = store_sync(store);
+		if (err)
+			return err;
+		bytes = store->active_bytes + store->frozen_bytes;
+	}
+	return store->ops->reserve(store, bytes + store_layer_bytes(txn->layer), frees);
+}
+
+/* Puts @txn over the active layer: all of it, or -ENOMEM. The layers are locked. */
+static int merge(struct store *store, struct store_txn *txn)
+{
+	int err = store_runs_ensure(&store->active_freed, txn->freed.count);
+
+	if (err)
+		return err;
+	err = store_layer_merge(store->active, txn->layer);
+	if (err)
+		return err;
+	for (size_t i = 0; i < txn->freed.count; i++)
+		store_runs_add(&store->active_freed, txn->freed.runs[i].first,
+			       txn->freed.runs[i].count);
+	store->active_bytes = store_layer_bytes(store->active);
+	store->commits++;
+	return 0;
+}
+
+static int commit(struct store *store, struct store_txn *txn, bool frees)
+{
+	int err = store_may_change(store);
+
+	if (err)
+		return err;
+	if (store_layer_count(txn->layer) == 0 && txn->freed.count == 0)
+		return 0;
+	err = make_room(store, txn, frees);
+	if (err == 0)
+		err = store_use(store);
+	if (err)
+		return err;
+	pthread_rwlock_wrlock(&store->layers);
+	err = merge(store, txn);
+	pthread_rwlock_unlock(&store->layers);
+	if (err)
+		return err;
+	store_touch(store);
+	if (store->writer && store->active_bytes > STORE_LAYER_LARGE &&
+	    !atomic_exchange(&store->kicked, true))
+		store_writer_kick(store->writer, store);
+	return 0;
+}
+
+int store_commit(struct store_txn **txn, bool frees)
+{
+	struct store_txn *taken = TAKE(*txn);
+	int err = commit(taken->store, taken, frees);
+
+	store_abort(taken);
+	return err;
+}
