@@ -31,9 +31,9 @@ static ssize_t get_own(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
 	int err;
 
 	record_key_xattr(&key, id, name, strlen(name));
-	if (size >= TREE_XATTR_MAX) {
-		err = overlay_record_get(ov, txn, &key, buf, size, &len);
-	} else {
+	err = overlay_record_get(ov, txn, &key, buf, size, &len);
+	if (err == -ERANGE && size == 0) {
+		/* only its length is asked for */
 		whole = malloc(TREE_XATTR_MAX);
 		if (!whole)
 			return -ENOMEM;
@@ -41,12 +41,6 @@ static ssize_t get_own(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
 	}
 	if (err)
 		return err == -ENOENT ? -ENODATA : err;
-	if (size == 0)
-		return (ssize_t)len;
-	if (len > size)
-		return -ERANGE;
-	if (whole)
-		memcpy(buf, whole, len);
 	return (ssize_t)len;
 }
 
@@ -115,16 +109,34 @@ int overlay_xattr_put(struct overlay_txn *txn, uint64_t id, struct record_node *
 	return err ? err : put_own(txn, id, name, value, len);
 }
 
+/* 0, or -ENODATA. Asked at every write to a file, hence without looking at the value. */
+static int has(struct overlay_txn *txn, uint64_t id, const struct record_node *node,
+	       const char *name)
+{
+	struct store_key key;
+	ssize_t n;
+	size_t len;
+	int err;
+
+	if (!are_own(txn->ov, id, node)) {
+		n = tree_getxattr(txn->ov->lower, id, name, NULL, 0);
+		return n < 0 ? (int)n : 0;
+	}
+	record_key_xattr(&key, id, name, strlen(name));
+	err = overlay_record_get(txn->ov, txn, &key, NULL, 0, &len);
+	if (err == -ENOENT)
+		return -ENODATA;
+	return err == -ERANGE ? 0 : err;
+}
+
 int overlay_xattr_remove(struct overlay_txn *txn, uint64_t id, struct record_node *node,
 			 const char *name)
 {
-	ssize_t n = overlay_xattr_get(txn->ov, txn, id, node, name, NULL, 0);
 	struct store_key key;
-	int err;
+	int err = has(txn, id, node, name);
 
-	if (n < 0)
-		return (int)n;
-	err = take_over(txn, id, node);
+	if (!err)
+		err = take_over(txn, id, node);
 	if (err)
 		return err;
 	record_key_xattr(&key, id, name, strlen(name));
