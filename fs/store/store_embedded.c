@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The embedded kind: records in `meta`, a database of LMDB, and data in `data`, in one folder.
+ * docs/store-format.md describes both files.
+ *
+ * LMDB maps `meta` and trusts it, so each opening first reads the file whole and verifies it
+ * (store_verify.c). The folder's lock keeps everybody else away from then on.
+ *
+ * One record is the store's own: which version of this format it is, and whether somebody has it
+ * open and changed something. That one is still there after a crash, and then store_was_unclean.
+ */
+#include "store/store_embedded.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/le.h"
+#include "base/log.h"
+#include "store/store_folder.h"
+#include "store/store_verify.h"
+
+#define FORMAT_VERSION 1u
+#define CHECK_LIMIT 100u /* problems that a check lists */
+
+/* Bytes of the host that one more file costs, about: its records. */
+#define BYTES_PER_FILE 1024u
+
+/* Node 0, which is the overlay itself, and a letter that only the store uses there. */
+static const uint8_t own_key[] = {0, 0, 0, 0, 0, 0, 0, 0, 'U'};
+
+struct own_disk_record {
+	le32 version; /* 0x0 */
+	le32 in_use; /* 0x4 0 or 1 */
+	le32 sum; /* 0x8 as of every record */
+};
+static_assert(sizeof(struct own_disk_record) == 12, "the store's own record");
+
+static MDB_val val(const void *data, size_t len)
+{
+	return (MDB_val){.mv_size = len, .mv_data = (void *)data};
+}
+
+static struct store_embedded *embedded(struct store *store)
+{
+	return container_of(store, struct store_embedded, base);
+}
+
+/* The store's own record --------------------------------------------------------------------------- */
+
+static int put_own(void *ctx, MDB_txn *txn, MDB_dbi records)
+{
+	const bool *in_use = ctx;
+	struct store_key key = {.len = sizeof(own_key)};
+	struct own_disk_record record = {.version = le32_make(FORMAT_VERSION),
+					 .in_use = le32_make(*in_use)};
+	MDB_val k = val(own_key, sizeof(own_key)), v = val(&record, sizeof(record));
+
+	memcpy(key.bytes, own_key, sizeof(own_key));
+	store_value_seal(&key, &record, offsetof(struct own_disk_record, sum));
+	return mdb_put(txn, records, &k, &v, 0);
+}
+
+/* The file was verified, so what is there is what somebody wrote. */
+static int read_own(struct store_embedded *store)
+{
+	MDB_val k = val(own_key, sizeof(own_key)), v;
+	struct own_disk_record record;
+	MDB_txn *txn;
+	int err = store_readers_take(&store->readers, &txn);
+	int rc;
+
+	if (err)
+		return err;
+	rc = mdb_get(txn, store->records, &k, &v);
+	if (!rc && v.mv_size == sizeof(record))
+		memcpy(&record, v.mv_data, sizeof(record));
+	else
+		rc = MDB_NOTFOUND;
+	store_readers_give(&store->readers, txn);
+	if (rc) {
+		log_error("store: %s is not a store: it does not say of which version",
+			  store->path);
+		return -EUCLEAN;
+	}
+	if (le32_get(record.version) != FORMAT_VERSION) {
+		log_error("store: %s has version %u of the format; this program knows %u",
+			  store->path, le32_get(record.version), FORMAT_VERSION);
+		return -EOPNOTSUPP;
+	}
+	store->was_unclean = le32_get(record.in_use) != 0;
+	return 0;
+}
+
+static int embedded_mark_in_use(struct store *base)
+{
+	struct store_embedded *store = embedded(base);
+	bool in_use = true;
+	int err = store_env_write(store, put_own, &in_use);
+
+	if (!err)
+		store->in_use = true;
+	return err;
+}
+
+bool store_was_unclean(const struct store *store)
+{
+	return store->ops->mark_in_use == embedded_mark_in_use &&
+	       embedded((struct store *)store)->was_unclean;
+}
+
+/* Records ------------------------------------------------------------------------------------------ */
+
+static int embedded_get(struct store *base, const struct store_key *key, store_record_fn take,
+			void *ctx)
+{
+	struct store_embedded *store = embedded(base);
+	MDB_val k = val(key->bytes, key->len), v;
+	MDB_txn *txn;
+	int err = store_readers_take(&store->readers, &txn);
+
+	if (err)
+		return err;
+	err = store_lmdb_error(mdb_get(txn, store->records, &k, &v));
+	if (!err)
+		err = take(ctx, key, v.mv_data, v.mv_size);
+	store_readers_give(&store->readers, txn);
+	return err;
+}
+
+static bool is_own(const MDB_val *key)
+{
+	return key->mv_size == sizeof(own_key) && !memcmp(key->mv_data, own_key, sizeof(own_key));
+}
+
+static int walk_cursor(MDB_cursor *cursor, const struct store_key *from, store_record_fn take,
+		       void *ctx)
+{
+	struct store_key key;
+	MDB_val k = from ? val(from->bytes, from->len) : val(NULL, 0), v;
+	int err = 0, rc;
+
+	rc = mdb_cursor_get(cursor, &k, &v, k.mv_size ? MDB_SET_RANGE : MDB_FIRST);
+	for (; !rc && !err; rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
+		if (is_own(&k))
+			continue;
+		key.len = k.mv_size;
+		memcpy(key.bytes, k.mv_data, k.mv_size);
+		err = take(ctx, &key, v.mv_data, v.mv_size);
+	}
+	if (err)
+		return err;
+	return rc == MDB_NOTFOUND ? 0 : store_lmdb_error(rc);
+}
+
+static int embedded_walk(struct store *base, const struct store_key *from, store_record_fn take,
+			 void *ctx)
+{
+	struct store_embedded *store = embedded(base);
+	MDB_cursor *cursor;
+	MDB_txn *txn;
+	int err = store_readers_take(&store->readers, &txn);
+
+	if (err)
+		return err;
+	err = store_lmdb_error(mdb_cursor_open(txn, store->records, &cursor));
+	if (!err) {
+		err = walk_cursor(cursor, from, take, ctx);
+		mdb_cursor_close(cursor);
+	}
+	store_readers_give(&store->readers, txn);
+	return err;
+}
+
+static int write_layer(void *ctx, MDB_txn *txn, MDB_dbi records)
+{
+	const struct store_layer *layer = ctx;
+	struct store_layer_record record;
+	bool more = store_layer_seek(layer, NULL, &record);
+	int rc = 0;
+
+	for (; more && !rc; more = store_layer_next(layer, &record)) {
+		MDB_val k = val(record.key, record.key_len), v = val(record.value, record.len);
+
+		if (record.deleted)
+			rc = mdb_del(txn, records, &k, NULL);
+		else
+			rc = mdb_put(txn, records, &k, &v, 0);
+		if (rc == MDB_NOTFOUND)
+			rc = 0;
+	}
+	return rc;
+}
+
+static int embedded_apply(struct store *base, const struct store_layer *layer)
+{
+	return store_env_write(embedded(base), write_layer, (void *)layer);
+}
+
+static int embedded_reserve(struct store *base, uint64_t bytes, bool urgent)
+{
+	return store_room_reserve(embedded(base), bytes, urgent);
+}
+
+/* Data --------------------------------------------------------------------------------------------- */
+
+static int embedded_data_read(struct store *base, void *buf, size_t len, uint64_t offset)
+{
+	return store_datafile_read(&embedded(base)->data, buf, len, offset);
+}
+
+static int embedded_data_write(struct store *base, const void *buf, size_t len, uint64_t offset)
+{
+	return store_datafile_write(&embedded(base)->data, buf, len, offset);
+}
+
+static int embedded_data_allocate(struct store *base, uint64_t offset, uint64_t len)
+{
+	return store_datafile_allocate(&embedded(base)->data, offset, len);
+}
+
+static int embedded_data_sync(struct store *base)
+{
+	return store_datafile_sync(&embedded(base)->data);
+}
+
+static void embedded_data_punch(struct store *base, uint64_t offset, uint64_t len)
+{
+	store_datafile_punch(&embedded(base)->data, offset, len);
+}
+
+static int embedded_data_resize(struct store *base, uint64_t bytes)
+{
+	return store_datafile_resize(&embedded(base)->data, bytes);
+}
+
+static int embedded_usage(struct store *base, struct store_usage *out)
+{
+	struct store_embedded *store = embedded(base);
+	struct statvfs fs;
+	struct stat st;
+	uint64_t data;
+	int err = store_datafile_used(&store->data, &data);
+
+	if (err)
+		return err;
+	if (stat(store->path, &st) || fstatvfs(store->data.fd, &fs))
+		return -errno;
+	out->used = data + (uint64_t)st.st_blocks * 512;
+	out->available = (uint64_t)fs.f_bavail * fs.f_frsize;
+	out->available_files = out->available / BYTES_PER_FILE;
+	return 0;
+}
+
+/* Opening and closing ------------------------------------------------------------------------------ */
+
+static void release(struct store_embedded *store)
+{
+	store_env_close(store);
+	store_datafile_close(&store->data);
+	free(store->path);
+	free(store->folder);
+	free(store);
+}
+
+static int embedded_close(struct store *base, bool clean)
+{
+	struct store_embedded *store = embedded(base);
+	bool in_use = false, written = store->in_use, compacted = false;
+	CLEANUP(freep) char *path = NULL;
+	uint64_t bytes;
+	int err = 0;
+
+	if (clean && written)
+		err = store_env_write(store, put_own, &in_use);
+	if (clean && written && !err)
+		compacted = store_room_compact(store);
+	bytes = (store->room.last_page + 1) * store->page_size;
+	path = TAKE(store->path);
+	store_finish(base);
+	store_room_finish(store);
+	release(store);
+	if (clean && written && !err && !compacted)
+		store_room_trim(path, bytes);
+	return err;
+}
+
+static const struct store_ops embedded_ops = {
+	.kind = "embedded",
+	.get = embedded_get,
+	.walk = embedded_walk,
+	.apply = embedded_apply,
+	.reserve = embedded_reserve,
+	.data_read = embedded_data_read,
+	.data_write = embedded_data_write,
+	.data_allocate = embedded_data_allocate,
+	.data_sync = embedded_data_sync,
+	.data_punch = embedded_data_punch,
+	.data_resize = embedded_data_resize,
+	.mark_in_use = embedded_mark_in_use,
+	.usage = embedded_usage,
+	.close = embedded_close,
+};
+
+/* Verifies `meta` and says how long it is. */
+static int verify(const char *path, unsigned int limit, uint64_t *out_bytes,
+		  unsigned int *out_problems)
+{
+	CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	struct store_verify_result result;
+	struct stat st;
+	int err;
+
+	if (fd < 0 || fstat(fd, &st)) {
+		err = -errno;
+		log_error("store: cannot open %s: %s", path, strerror(-err));
+		return err;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		log_error("store: %s is not a file", path);
+		return -EUCLEAN;
+	}
+	/* It is read whole, and not from start to end. */
+	posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
+	err = store_verify_fd(fd, path, limit, &result);
+	*out_problems = result.problems;
+	if (result.lost_pages)
+		log_info("store: %s: %llu pages are neither used nor free", path,
+			 (unsigned long long)result.lost_pages);
+	*out_bytes = max_u64((uint64_t)st.st_size, (result.last_page + 1) * result.page_size);
+	return err;
+}
+
+/* The paths, and the database of a file that was verified. On error: release. */
+static int open_meta(struct store_embedded *store, unsigned int limit, unsigned int *out_problems)
+{
+	uint64_t bytes = 0;
+	int err = verify(store->path, limit, &bytes, out_problems);
+
+	if (!err)
+		err = store_env_open(store, bytes);
+	if (!err)
+		err = read_own(store);
+	return err;
+}
+
+static int allocate_store(const char *folder, bool read_only, struct store_embedded **out)
+{
+	struct store_embedded *store = calloc(1, sizeof(*store));
+
+	if (!store)
+		return -ENOMEM;
+	store->base.read_only = read_only;
+	store->data.fd = -1;
+	store->folder = strdup(folder);
+	store->path = store_folder_path(folder, STORE_META_NAME);
+	if (!store->folder || !store->path) {
+		release(store);
+		return -ENOMEM;
+	}
+	*out = store;
+	return 0;
+}
+
+static int open_data(struct store_embedded *store, uint64_t *out_bytes)
+{
+	CLEANUP(freep) char *path = store_folder_path(store->folder, STORE_DATA_NAME);
+
+	if (!path)
+		return -ENOMEM;
+	return store_datafile_open(&store->data, path, store->base.read_only, out_bytes);
+}
+
+int store_embedded_open(const char *path, const struct store_options *options, struct store **out)
+{
+	struct store_embedded *store;
+	unsigned int problems = 0;
+	uint64_t data_bytes = 0;
+	int err = allocate_store(path, options && options->read_only, &store);
+
+	if (err)
+		return err;
+	err = open_meta(store, 1, &problems);
+	if (!err)
+		err = open_data(store, &data_bytes);
+	if (!err)
+		err = store_room_init(store);
+	if (err)
+		goto fail;
+	err = store_init(&store->base, &embedded_ops, options, data_bytes);
+	if (err) {
+		store_room_finish(store);
+		goto fail;
+	}
+	*out = &store->base;
+	return 0;
+fail:
+	release(store);
+	return err;
+}
+
+int store_embedded_check(const char *path, unsigned int *out_problems)
+{
+	struct store_embedded *store;
+	unsigned int problems = 0;
+	uint64_t data_bytes;
+	int err = allocate_store(path, true, &store);
+
+	if (err)
+		return err;
+	err = open_meta(store, CHECK_LIMIT, &problems);
+	if (err && !problems)
+		problems++;
+	if (open_data(store, &data_bytes))
+		problems++;
+	release(store);
+	*out_problems = problems;
+	return err == -EIO || err == -ENOMEM ? err : 0;
+}
+
+/* Creating ----------------------------------------------------------------------------------------- */
+
+/* One with nothing but the store's own record, durably, but under another name. */
+static int create_meta(struct store_embedded *store)
+{
+	bool in_use = false;
+	int err;
+
+	if (unlink(store->path) && errno != ENOENT)
+		return -errno;
+	err = store_env_open(store, 1);
+	if (!err)
+		err = store_env_write(store, put_own, &in_use);
+	store_env_close(store);
+	return err;
+}
+
+/* An empty one that a crash left is as good as a new one. */
+static int create_data(const char *path)
+{
+	CLEANUP(closep)
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	if (st.st_size)
+		return -EEXIST;
+	return fsync(fd) ? -errno : 0;
+}
+
+/* The store is there when `meta` is, which therefore comes last. */
+static int create(struct store_embedded *store, const char *data, const char *meta)
+{
+	int err = create_data(data);
+
+	if (!err)
+		err = create_meta(store);
+	if (!err && rename(store->path, meta))
+		err = -errno;
+	return err ? err : store_folder_sync(store->folder);
+}
+
+int store_embedded_create(const char *path)
+{
+	CLEANUP(freep) char *data = store_folder_path(path, STORE_DATA_NAME);
+	CLEANUP(freep) char *meta = store_folder_path(path, STORE_META_NAME);
+	struct store_embedded *store;
+	struct stat st;
+	int err = allocate_store(path, false, &store);
+
+	if (err)
+		return err;
+	free(store->path);
+	store->path = store_folder_path(path, STORE_META_NAME STORE_NEW_SUFFIX);
+	if (!data || !meta || !store->path)
+		err = -ENOMEM;
+	else if (!lstat(meta, &st))
+		err = -EEXIST;
+	else
+		err = create(store, data, meta);
+	if (err && err != -ENOMEM)
+		log_error("store: cannot create a store in %s: %s", path, strerror(-err));
+	release(store);
+	return err;
+}

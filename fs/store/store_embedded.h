@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files of the embedded kind share. Private to the store room. */
+#ifndef BRAMBLE_STORE_STORE_EMBEDDED_H
+#define BRAMBLE_STORE_STORE_EMBEDDED_H
+
+#include <lmdb.h>
+#include <stdatomic.h>
+
+#include "store/store_datafile.h"
+#include "store/store_ops.h"
+#include "store/store_readers.h"
+
+#define STORE_META_NAME "meta"
+#define STORE_DATA_NAME "data"
+
+/* How much room `meta` has on the host; see store_room.c. */
+struct store_room {
+	pthread_mutex_t lock;
+	_Atomic uint64_t pages; /* from the file's start that have room on the host */
+	_Atomic uint64_t last_page; /* of the committed state */
+	_Atomic uint64_t tree_pages; /* of the records */
+};
+
+struct store_embedded {
+	struct store base;
+	char *folder; /* owned */
+	char *path; /* owned: of `meta` */
+	MDB_env *env; /* owned */
+	MDB_dbi records;
+	int fd; /* of `meta`: LMDB's own */
+	size_t page_size;
+	size_t map_size;
+	bool was_unclean; /* when it was opened */
+	bool in_use; /* which is written in the store's own record */
+	bool readable; /* the readers are there */
+	struct store_readers readers;
+	struct store_datafile data;
+	struct store_room room;
+};
+
+/* store_env.c: the environment of LMDB */
+
+/*
+ * Opens `meta`, which was verified and has @bytes. store_env_close releases what there is, also
+ * after an error.
+ */
+int store_env_open(struct store_embedded *store, uint64_t bytes);
+void store_env_close(struct store_embedded *store);
+
+/* Changes of one write transaction. What it returns is an error of LMDB, or 0. */
+typedef int (*store_env_write_fn)(void *ctx, MDB_txn *txn, MDB_dbi records);
+
+/*
+ * One durable transaction; @write may be called more than once. All readers see it afterwards.
+ * -ENOSPC, -EDQUOT, -ENOMEM: nothing was done, and the store works on.
+ */
+int store_env_write(struct store_embedded *store, store_env_write_fn write, void *ctx);
+
+/* store_room.c */
+
+int store_room_init(struct store_embedded *store);
+void store_room_finish(struct store_embedded *store);
+
+/* After a commit, or after opening. */
+void store_room_update(struct store_embedded *store);
+int store_room_reserve(struct store_embedded *store, uint64_t bytes, bool urgent);
+
+/* Why writing to `meta` failed, when LMDB does not say: -ENOSPC or -EDQUOT, else -EIO. */
+int store_room_why(struct store_embedded *store);
+
+/*
+ * At the end of a clean close: a file that is mostly free is written anew, which is true if it was.
+ * Else store_room_trim, when LMDB has closed it, cuts off what is behind the last page. That one of
+ * them is not possible is no error.
+ */
+bool store_room_compact(struct store_embedded *store);
+void store_room_trim(const char *path, uint64_t bytes);
+
+#endif
