@@ -157,6 +157,9 @@ struct store_options {
 int store_embedded_create(const char *path);
 int store_embedded_open(const char *path, const struct store_options *options, struct store **out);
 
+/* Whether the embedded @store was not closed cleanly by whoever changed it last. */
+bool store_was_unclean(const struct store *store);
+
 /* Checks both files whole, logging each thing that is wrong, and counts them. */
 int store_embedded_check(const char *path, unsigned int *out_problems);
 
