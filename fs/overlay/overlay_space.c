@@ -114,6 +114,7 @@ struct spacing {
 	uint64_t lower_data;
 	uint64_t lower_hole;
 	char *copy; /* owned: COPY_BYTES, once it is needed */
+	bool committed; /* something is done already, with times and all */
 	struct overlay_batch batch;
 };
 
@@ -146,7 +147,9 @@ static int clear_part(struct spacing *s, uint64_t offset, uint64_t end)
 	err = has_data(s->ov, s->id, &s->node, offset, end, &data);
 	if (err || !data)
 		return err;
-	return overlay_data_write(s->ov, s->id, zeros, end - offset, offset, 0);
+	err = overlay_data_write(s->ov, s->id, zeros, end - offset, offset, 0);
+	s->committed = !err;
+	return err;
 }
 
 static int clear_parts(struct spacing *s)
@@ -234,6 +237,7 @@ static int punch_some(struct spacing *s, uint64_t *number, uint64_t end)
 
 static int punch(struct spacing *s)
 {
+	const uint64_t lower_size = s->node.lower_size;
 	uint64_t number = UINT64_MAX, end;
 	int err;
 
@@ -246,6 +250,8 @@ static int punch(struct spacing *s)
 	err = clear_parts(s);
 	if (err)
 		return err;
+	if (s->whole >= s->whole_end && s->committed && s->node.lower_size == lower_size)
+		return 0;
 	end = div_round_up(s->whole_end, CHUNK_BLOCKS);
 	if (s->whole < s->whole_end)
 		err = next_to_punch(s, s->whole / CHUNK_BLOCKS, &number);
@@ -455,6 +461,7 @@ static int fallocate_locked(struct overlay *ov, uint64_t id, unsigned int mode, 
 	s.whole_end = end / STORE_BLOCK;
 	s.lower_from = s.lower_hole = 0;
 	s.copy = NULL;
+	s.committed = false;
 	return mode & TREE_FALLOC_PUNCH_HOLE ? punch(&s) : allocate(&s);
 }
 
