@@ -265,6 +265,7 @@ static void release(struct store_embedded *store)
 {
 	store_env_close(store);
 	store_datafile_close(&store->data);
+	store_room_finish(&store->room);
 	free(store->path);
 	free(store->folder);
 	free(store);
@@ -273,23 +274,22 @@ static void release(struct store_embedded *store)
 static int embedded_close(struct store *base, bool clean)
 {
 	struct store_embedded *store = embedded(base);
-	bool in_use = false, written = store->in_use, compacted = false;
+	bool tidy = clean && store->in_use, in_use = false;
 	CLEANUP(freep) char *path = NULL;
 	uint64_t bytes;
-	int err = 0;
 
-	if (clean && written)
-		err = store_env_write(store, put_own, &in_use);
-	if (clean && written && !err)
-		compacted = store_room_compact(store);
+	/* If this cannot be written nothing is lost, but the next to open it sees an unclean end. */
+	if (tidy)
+		tidy = store_env_write(store, put_own, &in_use) == 0;
+	if (tidy)
+		tidy = !store_room_compact(store);
 	bytes = (store->room.last_page + 1) * store->page_size;
 	path = TAKE(store->path);
 	store_finish(base);
-	store_room_finish(store);
 	release(store);
-	if (clean && written && !err && !compacted)
+	if (tidy)
 		store_room_trim(path, bytes);
-	return err;
+	return 0;
 }
 
 static const struct store_ops embedded_ops = {
@@ -354,16 +354,26 @@ static int open_meta(struct store_embedded *store, unsigned int limit, unsigned 
 static int allocate_store(const char *folder, bool read_only, struct store_embedded **out)
 {
 	struct store_embedded *store = calloc(1, sizeof(*store));
+	int err = store ? store_room_init(&store->room) : -ENOMEM;
 
-	if (!store)
-		return -ENOMEM;
+	if (err) {
+		free(store);
+		return err;
+	}
 	store->base.read_only = read_only;
 	store->data.fd = -1;
-	store->folder = strdup(folder);
-	store->path = store_folder_path(folder, STORE_META_NAME);
-	if (!store->folder || !store->path) {
+	/* It may have to be opened again when somebody has changed the current folder. */
+	store->folder = realpath(folder, NULL);
+	if (!store->folder) {
+		err = -errno;
+		log_error("store: %s: %s", folder, strerror(-err));
+	} else {
+		store->path = store_folder_path(store->folder, STORE_META_NAME);
+		err = store->path ? 0 : -ENOMEM;
+	}
+	if (err) {
 		release(store);
-		return -ENOMEM;
+		return err;
 	}
 	*out = store;
 	return 0;
@@ -390,20 +400,16 @@ int store_embedded_open(const char *path, const struct store_options *options, s
 	err = open_meta(store, 1, &problems);
 	if (!err)
 		err = open_data(store, &data_bytes);
-	if (!err)
-		err = store_room_init(store);
-	if (err)
-		goto fail;
-	err = store_init(&store->base, &embedded_ops, options, data_bytes);
+	if (!err) {
+		store_room_measure(store);
+		err = store_init(&store->base, &embedded_ops, options, data_bytes);
+	}
 	if (err) {
-		store_room_finish(store);
-		goto fail;
+		release(store);
+		return err;
 	}
 	*out = &store->base;
 	return 0;
-fail:
-	release(store);
-	return err;
 }
 
 int store_embedded_check(const char *path, unsigned int *out_problems)

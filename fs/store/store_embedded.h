@@ -15,7 +15,7 @@
 
 /* How much room `meta` has on the host; see store_room.c. */
 struct store_room {
-	pthread_mutex_t lock;
+	pthread_mutex_t lock; /* also held while the descriptor of `meta` changes */
 	_Atomic uint64_t pages; /* from the file's start that have room on the host */
 	_Atomic uint64_t last_page; /* of the committed state */
 	_Atomic uint64_t tree_pages; /* of the records */
@@ -58,10 +58,13 @@ int store_env_write(struct store_embedded *store, store_env_write_fn write, void
 
 /* store_room.c */
 
-int store_room_init(struct store_embedded *store);
-void store_room_finish(struct store_embedded *store);
+int store_room_init(struct store_room *room);
+void store_room_finish(struct store_room *room);
 
-/* After a commit, or after opening. */
+/* After opening: what there is already. */
+void store_room_measure(struct store_embedded *store);
+
+/* After a commit. */
 void store_room_update(struct store_embedded *store);
 int store_room_reserve(struct store_embedded *store, uint64_t bytes, bool urgent);
 

@@ -108,17 +108,22 @@ void store_env_close(struct store_embedded *store)
 /* LMDB wants to be opened again after some errors, and then is as good as new. */
 static int reopen(struct store_embedded *store)
 {
-	int rc;
+	int rc, err;
 
+	/* First this one: whoever has it may wait for a reader's transaction. */
+	pthread_mutex_lock(&store->room.lock);
 	store_readers_stop(&store->readers);
-	mdb_env_close(store->env);
-	store->env = NULL;
+	mdb_env_close(TAKE(store->env));
 	rc = open_env(store);
-	if (!rc)
-		return store_readers_start(&store->readers, store->env);
-	store_readers_break(&store->readers, -EIO);
-	log_lmdb(store, "open", rc);
-	return -EIO;
+	if (rc) {
+		log_lmdb(store, "open", rc);
+		err = -EIO;
+		store_readers_break(&store->readers, err);
+	} else {
+		err = store_readers_start(&store->readers, store->env);
+	}
+	pthread_mutex_unlock(&store->room.lock);
+	return err;
 }
 
 /* Writing ------------------------------------------------------------------------------------------ */

@@ -38,25 +38,27 @@
 /* When a file is worth to be written anew: that much of it is free, and more than is used. */
 #define COMPACT_BYTES ((uint64_t)1 << 20)
 
-int store_room_init(struct store_embedded *store)
+int store_room_init(struct store_room *room)
 {
-	struct store_room *room = &store->room;
-	struct stat st;
-	int err = -pthread_mutex_init(&room->lock, NULL);
-
-	if (err)
-		return err;
 	atomic_init(&room->pages, 0);
-	if (!fstat(store->fd, &st))
-		room->pages = min_u64((uint64_t)st.st_size, (uint64_t)st.st_blocks * 512) /
-			      store->page_size;
-	store_room_update(store);
-	return 0;
+	atomic_init(&room->last_page, 0);
+	atomic_init(&room->tree_pages, 0);
+	return -pthread_mutex_init(&room->lock, NULL);
 }
 
-void store_room_finish(struct store_embedded *store)
+void store_room_finish(struct store_room *room)
 {
-	pthread_mutex_destroy(&store->room.lock);
+	pthread_mutex_destroy(&room->lock);
+}
+
+void store_room_measure(struct store_embedded *store)
+{
+	struct stat st;
+
+	if (!fstat(store->fd, &st))
+		store->room.pages = min_u64((uint64_t)st.st_size, (uint64_t)st.st_blocks * 512) /
+				    store->page_size;
+	store_room_update(store);
 }
 
 void store_room_update(struct store_embedded *store)
