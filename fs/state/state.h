@@ -150,9 +150,8 @@ int state_overlay_dependents(struct state_overlay *overlay, state_name_fn take, 
 /* Who holds the overlay: "process 123 (bramble mount)", to be freed; NULL: nobody. */
 int state_overlay_holder(const struct state_overlay *overlay, char **out);
 
-/* Bytes on the host: of the overlay itself, and of its snapshots. */
-int state_overlay_size(const struct state_overlay *overlay, uint64_t *out_own,
-		       uint64_t *out_snapshots);
+/* Bytes on the host, but for those of its snapshots. */
+int state_overlay_size(const struct state_overlay *overlay, uint64_t *out);
 
 /*
  * Throws away all changes, in a new epoch. @next_id: no id below this is given to a new node. The
@@ -166,8 +165,17 @@ int state_overlay_delete(struct state *state, const char *name);
 /* A copy of @overlay, which is open for reading, as another overlay. */
 int state_overlay_clone(struct state_overlay *overlay, const char *name);
 
-/* Snapshots, of an overlay that is open at least for reading. Names, sorted. */
-int state_snapshot_each(const struct state_overlay *overlay, state_name_fn take, void *ctx);
+/* A snapshot of an overlay that is open; to change it or take one, open at least for reading. */
+struct state_snapshot {
+	const char *name;
+	const char *path; /* of its folder */
+	struct timespec taken;
+	uint64_t size; /* bytes on the host */
+};
+
+/* Gives @take all snapshots, sorted by name. Not 0: stop, and return this. */
+typedef int (*state_snapshot_fn)(void *ctx, const struct state_snapshot *snapshot);
+int state_snapshot_each(const struct state_overlay *overlay, state_snapshot_fn take, void *ctx);
 int state_snapshot_take(struct state_overlay *overlay, const char *name);
 int state_snapshot_delete(struct state_overlay *overlay, const char *name);
 

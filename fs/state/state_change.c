@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* What is done to an overlay as a whole: reset, deleted, cloned, measured. */
+/* What is done to an overlay as a whole: reset, deleted, cloned. */
 #include "state/state_private.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/checked.h"
 #include "base/log.h"
-
-#define STAT_BLOCK 512u
 
 int state_overlay_reset(struct state_overlay *overlay, uint64_t next_id)
 {
@@ -92,57 +87,4 @@ int state_overlay_clone(struct state_overlay *overlay, const char *name)
 
 	return state_overlay_make(overlay->state, name, &overlay->info, copy_store, overlay,
 				  &clone);
-}
-
-/* Adds what the files in @path take; folders in it are left out. */
-static int add_sizes(const char *path, uint64_t *sum)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-
-	if (!dir)
-		return errno == ENOENT ? 0 : -errno;
-	while ((entry = readdir(dir))) {
-		struct stat st;
-
-		/* what has vanished meanwhile takes nothing */
-		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    !S_ISDIR(st.st_mode))
-			*sum += (uint64_t)st.st_blocks * STAT_BLOCK;
-	}
-	closedir(dir);
-	return 0;
-}
-
-struct measure {
-	const char *parent;
-	uint64_t sum;
-};
-
-static int measure_snapshot(void *ctx, const char *name)
-{
-	struct measure *measure = ctx;
-	CLEANUP(freep) char *path = state_join(measure->parent, name);
-
-	return path ? add_sizes(path, &measure->sum) : -ENOMEM;
-}
-
-int state_overlay_size(const struct state_overlay *overlay, uint64_t *out_own,
-		       uint64_t *out_snapshots)
-{
-	CLEANUP(freep) char *snapshots = state_join(overlay->path, STATE_SNAPSHOTS);
-	struct measure measure = {.parent = snapshots};
-	uint64_t own = 0;
-	int err;
-
-	if (!snapshots)
-		return -ENOMEM;
-	err = add_sizes(overlay->path, &own);
-	if (!err)
-		err = state_folder_each(snapshots, measure_snapshot, &measure);
-	if (err)
-		return err;
-	*out_own = own;
-	*out_snapshots = measure.sum;
-	return 0;
 }

@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 #include "base/log.h"
 
+#define STAT_BLOCK 512u
 #define MAKE_ATTEMPTS 3
 #define ERASE_FDS 16 /* directories that nftw(3) holds open */
 
@@ -168,4 +170,25 @@ int state_folder_each(const char *parent, state_name_fn take, void *ctx)
 	}
 	free(entries);
 	return result;
+}
+
+int state_folder_size(const char *path, uint64_t *out)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	uint64_t sum = 0;
+
+	if (!dir)
+		return failed(path, -errno);
+	while ((entry = readdir(dir))) {
+		struct stat st;
+
+		/* what has vanished meanwhile takes nothing */
+		if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    !S_ISDIR(st.st_mode))
+			sum += (uint64_t)st.st_blocks * STAT_BLOCK;
+	}
+	closedir(dir);
+	*out = sum;
+	return 0;
 }

@@ -57,32 +57,56 @@ void state_overlay_ending(struct state_overlay *overlay)
 		fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 }
 
+/* Whether the file that is locked is still the one in the folder, which may have been deleted. */
+static bool is_current(int lock, const char *path)
+{
+	CLEANUP(freep) char *file = state_join(path, "lock");
+	struct stat locked;
+	struct stat there;
+
+	if (fstat(lock, &locked) < 0)
+		return false;
+	/* in a folder that nobody can write to, it is the folder itself */
+	if (S_ISDIR(locked.st_mode))
+		return true;
+	return file && lstat(file, &there) == 0 && there.st_dev == locked.st_dev &&
+	       there.st_ino == locked.st_ino;
+}
+
+/* Logs who has the lock. @holder may be NULL. */
+static int in_use(const char *name, const char *path, const char *holder)
+{
+	CLEANUP(freep) char *found = NULL;
+
+	if (!holder && store_folder_holder(path, &found) == 0)
+		holder = found;
+	log_error("overlay %s: in use by %s", name, holder ? holder : "another process");
+	return -EBUSY;
+}
+
 int state_lock(const char *name, const char *path, bool shared, int *out_lock)
 {
+	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
 	int64_t start = now_ms();
 
 	for (;;) {
-		const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
 		CLEANUP(freep) char *holder = NULL;
-		int64_t limit;
-		int err = store_folder_lock(path, shared, out_lock, &holder);
+		CLEANUP(closep) int lock = -1;
+		int err = store_folder_lock(path, shared, &lock, &holder);
 
-		if (err == 0) {
+		if (err == 0 && is_current(lock, path)) {
 			if (!shared)
 				remove_ending(path);
+			*out_lock = take_fd(&lock);
 			return 0;
 		}
-		if (err != -EBUSY) {
+		if (err && err != -EBUSY) {
 			if (err != -ENOENT)
 				log_error("overlay %s: %s: %s", name, path, strerror(-err));
 			return err;
 		}
-		limit = is_ending(path) ? ENDING_WAIT_MS : GRACE_MS;
-		if (now_ms() - start >= limit) {
-			log_error("overlay %s: in use by %s", name,
-				  holder ? holder : "another process");
-			return err;
-		}
+		if (now_ms() - start >= (is_ending(path) ? ENDING_WAIT_MS : GRACE_MS))
+			return in_use(name, path, holder);
 		nanosleep(&pause, NULL);
 	}
 }

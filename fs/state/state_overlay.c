@@ -207,6 +207,11 @@ int state_overlay_holder(const struct state_overlay *overlay, char **out)
 	return store_folder_holder(overlay->path, out);
 }
 
+int state_overlay_size(const struct state_overlay *overlay, uint64_t *out)
+{
+	return state_folder_size(overlay->path, out);
+}
+
 /* Making ------------------------------------------------------------------------------------- */
 
 static int fill_folder(const char *path, const struct state_info *from, state_fill_fn fill,

@@ -87,6 +87,9 @@ void state_folder_sweep(const char *parent);
 /* Gives @take the names of folders in @parent that are valid names, sorted. */
 int state_folder_each(const char *parent, state_name_fn take, void *ctx);
 
+/* Bytes on the host of the files in @path; folders in it are left out. */
+int state_folder_size(const char *path, uint64_t *out);
+
 /* state_lock.c ------------------------------------------------------------------------------- */
 
 /* Locks the overlay @name, whose folder is @path, as state_overlay_open says. */

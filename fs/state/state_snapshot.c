@@ -29,11 +29,37 @@ static char *snapshots_path(const struct state_overlay *overlay)
 	return state_join(overlay->path, STATE_SNAPSHOTS);
 }
 
-int state_snapshot_each(const struct state_overlay *overlay, state_name_fn take, void *ctx)
+struct each {
+	const char *parent;
+	state_snapshot_fn take;
+	void *ctx;
+};
+
+static int describe(void *ctx, const char *name)
+{
+	struct each *each = ctx;
+	CLEANUP(freep) char *path = state_join(each->parent, name);
+	CLEANUP(freep) char *info = path ? state_join(path, "info") : NULL;
+	struct state_snapshot snapshot = {.name = name, .path = path};
+	struct stat st;
+	int err;
+
+	if (!info)
+		return -ENOMEM;
+	/* written when it was taken, and never again */
+	if (lstat(info, &st) < 0)
+		return errno == ENOENT ? 0 : failed(info, -errno);
+	snapshot.taken = st.st_mtim;
+	err = state_folder_size(path, &snapshot.size);
+	return err ? err : each->take(each->ctx, &snapshot);
+}
+
+int state_snapshot_each(const struct state_overlay *overlay, state_snapshot_fn take, void *ctx)
 {
 	CLEANUP(freep) char *parent = snapshots_path(overlay);
+	struct each each = {.parent = parent, .take = take, .ctx = ctx};
 
-	return parent ? state_folder_each(parent, take, ctx) : -ENOMEM;
+	return parent ? state_folder_each(parent, describe, &each) : -ENOMEM;
 }
 
 /* The folder of the snapshot @name, which exists, and the one that it lies in. To be freed. */
