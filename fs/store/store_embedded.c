@@ -103,7 +103,7 @@ static int embedded_mark_in_use(struct store *base)
 {
 	struct store_embedded *store = embedded(base);
 	bool in_use = true;
-	int err = store_env_write(store, put_own, &in_use);
+	int err = store_env_write(store, 1, put_own, &in_use);
 
 	if (!err)
 		store->in_use = true;
@@ -201,7 +201,8 @@ static int write_layer(void *ctx, MDB_txn *txn, MDB_dbi records)
 
 static int embedded_apply(struct store *base, const struct store_layer *layer)
 {
-	return store_env_write(embedded(base), write_layer, (void *)layer);
+	return store_env_write(embedded(base), store_layer_count(layer), write_layer,
+			       (void *)layer);
 }
 
 static int embedded_reserve(struct store *base, uint64_t bytes, bool urgent)
@@ -280,7 +281,7 @@ static int embedded_close(struct store *base, bool clean)
 
 	/* If this cannot be written nothing is lost, but the next to open it sees an unclean end. */
 	if (tidy)
-		tidy = store_env_write(store, put_own, &in_use) == 0;
+		tidy = store_env_write(store, 1, put_own, &in_use) == 0;
 	if (tidy)
 		tidy = !store_room_compact(store);
 	bytes = (store->room.last_page + 1) * store->page_size;
@@ -443,7 +444,7 @@ static int create_meta(struct store_embedded *store)
 		return -errno;
 	err = store_env_open(store, 1);
 	if (!err)
-		err = store_env_write(store, put_own, &in_use);
+		err = store_env_write(store, 1, put_own, &in_use);
 	store_env_close(store);
 	return err;
 }

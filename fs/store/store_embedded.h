@@ -33,6 +33,7 @@ struct store_embedded {
 	bool was_unclean; /* when it was opened */
 	bool in_use; /* which is written in the store's own record */
 	bool readable; /* the readers are there */
+	size_t written; /* records, since LMDB was opened */
 	struct store_readers readers;
 	struct store_datafile data;
 	struct store_room room;
@@ -51,10 +52,11 @@ void store_env_close(struct store_embedded *store);
 typedef int (*store_env_write_fn)(void *ctx, MDB_txn *txn, MDB_dbi records);
 
 /*
- * One durable transaction; @write may be called more than once. All readers see it afterwards.
+ * One durable transaction of about @records; @write may be called more than once. All readers see it afterwards.
  * -ENOSPC, -EDQUOT, -ENOMEM: nothing was done, and the store works on.
  */
-int store_env_write(struct store_embedded *store, store_env_write_fn write, void *ctx);
+int store_env_write(struct store_embedded *store, size_t records, store_env_write_fn write,
+		    void *ctx);
 
 /* store_room.c */
 

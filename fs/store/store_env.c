@@ -19,6 +19,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -33,6 +34,12 @@
 #define MAP_STEP ((uint64_t)4 << 20)
 #define MAP_FACTOR 2u
 
+/* LMDB's lists of pages, one for each environment, are larger than this; little of them is used. */
+#define LISTS_BYTES (1 << 20)
+
+/* So many records in transactions, then the memory that they took is given back. */
+#define REOPEN_RECORDS 64u
+
 /* How the file is written depends on the machine; we say how in store_lmdb_disk.h. */
 static_assert(sizeof(size_t) == 8 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	      "the format of LMDB on this machine is another one");
@@ -44,6 +51,18 @@ static int log_lmdb(const struct store_embedded *store, const char *what, int rc
 }
 
 /* Opening ------------------------------------------------------------------------------------------ */
+
+/*
+ * For each environment LMDB allocates 3 MiB of lists and hopes never to touch most of that. It holds
+ * for memory fresh from the kernel. But free() of one such list makes glibc take the next ones from
+ * its heap, where calloc() has to clear them: 2 MiB for each store that is opened after another was
+ * closed. A threshold that was set does not move.
+ */
+static void keep_lists_untouched(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LISTS_BYTES);
+	mallopt(M_TRIM_THRESHOLD, 2 * LISTS_BYTES);
+}
 
 /* What LMDB is to be told before and after it opened the file. */
 static int open_env(struct store_embedded *store)
@@ -79,9 +98,11 @@ static int open_env(struct store_embedded *store)
 
 int store_env_open(struct store_embedded *store, uint64_t bytes)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	MDB_stat st;
 	int rc, err;
 
+	pthread_once(&once, keep_lists_untouched);
 	store->map_size = MAP_FACTOR * MAP_STEP * div_round_up(bytes, MAP_STEP);
 	rc = open_env(store);
 	if (rc)
@@ -105,7 +126,10 @@ void store_env_close(struct store_embedded *store)
 	mdb_env_close(TAKE(store->env));
 }
 
-/* LMDB wants to be opened again after some errors, and then is as good as new. */
+/*
+ * LMDB wants to be opened again after some errors, and then is as good as new. It also gives back the
+ * copies of pages that transactions made, and the mapping of the file.
+ */
 static int reopen(struct store_embedded *store)
 {
 	int rc, err;
@@ -198,7 +222,8 @@ static int recover(struct store_embedded *store, const struct metas *metas, int 
 	return err;
 }
 
-int store_env_write(struct store_embedded *store, store_env_write_fn write, void *ctx)
+int store_env_write(struct store_embedded *store, size_t records, store_env_write_fn write,
+		    void *ctx)
 {
 	struct metas metas;
 	MDB_txn *txn;
@@ -226,8 +251,12 @@ int store_env_write(struct store_embedded *store, store_env_write_fn write, void
 		if (err)
 			return err;
 	}
-	store_readers_pause(&store->readers);
-	err = store_readers_resume(&store->readers);
 	store_room_update(store);
-	return err;
+	store->written += records;
+	if (store->written >= REOPEN_RECORDS) {
+		store->written = 0;
+		return reopen(store);
+	}
+	store_readers_pause(&store->readers);
+	return store_readers_resume(&store->readers);
 }
