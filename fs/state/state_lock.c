@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Waiting for a lock. Its holder creates the file `ending` in the folder when it begins to sync for
- * the last time; only then it is waited for, and the next holder removes the file. A mount that is
- * gone may not have said so yet: hence a short wait in any case.
+ * the last time; only then it is waited for. It removes the file in the end, else the next holder
+ * does. A mount that is gone may not have said so yet: hence a short wait in any case.
  */
 #include "state/state_private.h"
 
@@ -36,7 +36,7 @@ static bool is_ending(const char *path)
 	return file && lstat(file, &st) == 0;
 }
 
-static void remove_ending(const char *path)
+void state_lock_forget_ending(const char *path)
 {
 	CLEANUP(freep) char *file = state_join(path, ENDING_NAME);
 
@@ -88,6 +88,7 @@ int state_lock(const char *name, const char *path, bool shared, int *out_lock)
 {
 	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
 	int64_t start = now_ms();
+	bool ending = false;
 
 	for (;;) {
 		CLEANUP(freep) char *holder = NULL;
@@ -96,7 +97,7 @@ int state_lock(const char *name, const char *path, bool shared, int *out_lock)
 
 		if (err == 0 && is_current(lock, path)) {
 			if (!shared)
-				remove_ending(path);
+				state_lock_forget_ending(path);
 			*out_lock = take_fd(&lock);
 			return 0;
 		}
@@ -105,7 +106,8 @@ int state_lock(const char *name, const char *path, bool shared, int *out_lock)
 				log_error("overlay %s: %s: %s", name, path, strerror(-err));
 			return err;
 		}
-		if (now_ms() - start >= (is_ending(path) ? ENDING_WAIT_MS : GRACE_MS))
+		ending = ending || is_ending(path);
+		if (now_ms() - start >= (ending ? ENDING_WAIT_MS : GRACE_MS))
 			return in_use(name, path, holder);
 		nanosleep(&pause, NULL);
 	}

@@ -195,10 +195,12 @@ void state_overlay_close(struct state_overlay *overlay)
 {
 	if (!overlay)
 		return;
-	state_info_finish(&overlay->info);
-	free(overlay->path);
+	if (overlay->lock >= 0 && overlay->access == STATE_WRITE)
+		state_lock_forget_ending(overlay->path);
 	if (overlay->lock >= 0)
 		close(overlay->lock);
+	state_info_finish(&overlay->info);
+	free(overlay->path);
 	free(overlay);
 }
 

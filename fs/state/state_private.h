@@ -95,6 +95,9 @@ int state_folder_size(const char *path, uint64_t *out);
 /* Locks the overlay @name, whose folder is @path, as state_overlay_open says. */
 int state_lock(const char *name, const char *path, bool shared, int *out_lock);
 
+/* The holder is not ending (any more). */
+void state_lock_forget_ending(const char *path);
+
 /* state_overlay.c ---------------------------------------------------------------------------- */
 
 /* Makes an overlay's folder and what is in it by @fill (NULL: nothing but the info). */
