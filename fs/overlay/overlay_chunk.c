@@ -11,6 +11,9 @@
 
 #define NO_CHUNK UINT64_MAX
 
+/* Up to so many chunks are asked for one by one, which is cheaper than to search for the next. */
+#define NEAR_CHUNKS 8u
+
 int overlay_chunk_get(struct overlay *ov, uint64_t id, uint64_t number, struct record_chunk *out)
 {
 	uint8_t value[RECORD_CHUNK_MAX_BYTES];
@@ -166,6 +169,8 @@ static uint64_t run_end(struct overlay_cursor *cursor, uint64_t index, uint64_t 
 		if (cursor->next >= div_round_up(end, CHUNK_BLOCKS))
 			return end;
 		index = cursor->next * CHUNK_BLOCKS;
+		if (end - index <= NEAR_CHUNKS * CHUNK_BLOCKS)
+			continue;
 		if (overlay_cursor_find(cursor, cursor->next, &found) < 0)
 			break;
 		cursor->next = found;
