@@ -270,11 +270,14 @@ static uint64_t stored_blocks(struct fixture *f, uint64_t id)
 /* What the store has taken is what the records refer to, once all is durable. */
 static void expect_no_leak(struct fixture *f)
 {
+	unsigned int problems = 1;
 	struct store_usage usage;
 
 	assert_int_equal(tree_sync(f->tree), 0);
 	assert_int_equal(store_usage(f->ov->store, &usage), 0);
 	assert_int_equal(usage.blocks, stored_blocks(f, f->id));
+	assert_int_equal(overlay_check(f->tree, &problems), 0);
+	assert_int_equal(problems, 0);
 }
 
 static void expect_same(struct fixture *f)
