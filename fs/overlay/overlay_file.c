@@ -235,7 +235,8 @@ static int commit_write(struct writing *w)
 	node.mtime = node.ctime = txn.now;
 	if (w->flags & TREE_WRITE_DROP_PRIVILEGE)
 		node.mode = overlay_mode_without_privilege(node.mode);
-	err = overlay_xattr_drop_capability(&txn, w->id, &node);
+	if (!(w->flags & TREE_WRITE_WRITTEN_BACK))
+		err = overlay_xattr_drop_capability(&txn, w->id, &node);
 	if (!err)
 		err = overlay_batch_put(&w->batch, &txn);
 	if (!err)

@@ -212,8 +212,6 @@ static int set_size(struct overlay_txn *txn, uint64_t id, const struct tree_seta
 
 	if (err)
 		return err;
-	if (set->valid & TREE_SET_DROP_PRIVILEGE)
-		node->mode = overlay_mode_without_privilege(node->mode);
 	node->mtime = txn->now;
 	return overlay_file_resize(txn, id, node, set->size);
 }
@@ -255,6 +253,8 @@ static int set_in(struct overlay_txn *txn, uint64_t id, const struct tree_setatt
 		err = set_size(txn, id, set, node);
 	if (err)
 		return err;
+	if (set->valid & TREE_SET_DROP_PRIVILEGE && !(set->valid & TREE_SET_MODE))
+		node->mode = overlay_mode_without_privilege(node->mode);
 	set_times(txn, set, node);
 	err = overlay_node_put(txn, id, node);
 	return err ? err : overlay_txn_commit(txn, node->size < old_size);

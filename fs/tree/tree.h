@@ -135,6 +135,7 @@ struct tree_new {
 
 /* How tree_write writes. */
 #define TREE_WRITE_DROP_PRIVILEGE 1u /* the caller may not keep setuid and setgid */
+#define TREE_WRITE_WRITTEN_BACK 2u /* written to a cache before: privileges were seen to then */
 
 /* What tree_fallocate does; the values of fallocate(2). */
 #define TREE_FALLOC_KEEP_SIZE 0x01u

@@ -211,7 +211,7 @@ int tree_rename(struct tree *tree, uint64_t dir, const char *name, size_t len, u
 int tree_write(struct tree *tree, uint64_t id, const void *buf, size_t len, uint64_t offset,
 	       unsigned int flags)
 {
-	if (flags & ~TREE_WRITE_DROP_PRIVILEGE)
+	if (flags & ~(TREE_WRITE_DROP_PRIVILEGE | TREE_WRITE_WRITTEN_BACK))
 		return -EINVAL;
 	if (!tree->ops->write)
 		return -EROFS;

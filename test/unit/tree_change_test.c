@@ -341,7 +341,7 @@ static void files_end_below_two_to_the_sixty_three(void **state)
 	assert_int_equal(tree_write(tree, 2, "ab", 2, INT64_MAX - 1, 0), -EFBIG);
 	assert_int_equal(tree_write(tree, 2, "ab", 2, UINT64_MAX, 0), -EFBIG);
 	assert_int_equal(tree_fallocate(tree, 2, 0, INT64_MAX, 1), -EFBIG);
-	assert_int_equal(tree_write(tree, 2, "ab", 2, 0, 2), -EINVAL);
+	assert_int_equal(tree_write(tree, 2, "ab", 2, 0, 4), -EINVAL);
 	assert_int_equal(tree_write(tree, 2, "", 0, UINT64_MAX, 0), 0);
 	assert_int_equal(recorder.calls, 0);
 	assert_int_equal(tree_write(tree, 2, "ab", 2, INT64_MAX - 2, 0), 0);
