@@ -25,7 +25,7 @@ static void invalidate(fuse_req_t req, fuse_ino_t ino)
 	(void)fuse_lowlevel_notify_inval_inode(mount_server_of(req)->session, ino, -1, 0);
 }
 
-static unsigned int set_of(int valid, bool may_shrink_to_same, const struct stat *st)
+static unsigned int set_of(int valid)
 {
 	static const struct {
 		int from;
@@ -53,12 +53,6 @@ static unsigned int set_of(int valid, bool may_shrink_to_same, const struct stat
 		set &= ~TREE_SET_ATIME;
 	if (set & TREE_SET_MTIME_NOW)
 		set &= ~TREE_SET_MTIME;
-	/*
-	 * ftruncate(2) and O_TRUNC set the time even where the size stays, truncate(2) does not. The
-	 * kernel does not say which of them it is.
-	 */
-	if (set & TREE_SET_SIZE && !(set & TREE_SET_MTIME) && (may_shrink_to_same || !st->st_size))
-		set |= TREE_SET_MTIME_NOW;
 	return set;
 }
 
@@ -67,7 +61,7 @@ void mount_on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int valid
 {
 	struct tree *tree = mount_begin(req, 0);
 	struct tree_setattr set = {
-		.valid = set_of(valid, fi, st),
+		.valid = set_of(valid),
 		.mode = st->st_mode,
 		.uid = st->st_uid,
 		.gid = st->st_gid,
@@ -80,6 +74,7 @@ void mount_on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int valid
 	struct stat now;
 	int err = set.valid ? tree_setattr(tree, ino, &set, &attr) : tree_getattr(tree, ino, &attr);
 
+	(void)fi;
 	if (err) {
 		fuse_reply_err(req, -err);
 		return;
@@ -102,8 +97,9 @@ void mount_on_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size
 	struct tree *tree = mount_begin(req, size);
 	bool drops = !fi->writepage && mount_drops_privilege(req);
 	bool had = drops && has_privilege(tree, ino);
-	int err = tree_write(tree, ino, buf, size, (uint64_t)offset,
-			     drops ? TREE_WRITE_DROP_PRIVILEGE : 0);
+	unsigned int flags = (fi->writepage ? TREE_WRITE_WRITTEN_BACK : 0) |
+			     (drops ? TREE_WRITE_DROP_PRIVILEGE : 0);
+	int err = tree_write(tree, ino, buf, size, (uint64_t)offset, flags);
 
 	if (had)
 		invalidate(req, ino);

@@ -7,6 +7,7 @@
 #include "mount/mount_ops.h"
 
 #include <errno.h>
+#include <linux/limits.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -177,13 +178,31 @@ void mount_on_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t 
 	reply_xattr(req, buf, size, n);
 }
 
+/* Takes out of @len bytes of names those that begin with @prefix; returns how many bytes are left. */
+static size_t leave_out(char *names, size_t len, const char *prefix)
+{
+	size_t left = 0;
+
+	for (size_t at = 0, name_len; at < len; at += name_len) {
+		name_len = strnlen(names + at, len - at - 1) + 1;
+		if (strncmp(names + at, prefix, strlen(prefix)) == 0)
+			continue;
+		memmove(names + left, names + at, name_len);
+		left += name_len;
+	}
+	return left;
+}
+
 void mount_on_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	struct tree *tree = mount_begin(req, 0);
-	char *buf = mount_buffer(req, size);
+	char *buf = mount_buffer(req, XATTR_LIST_MAX);
 	ssize_t n = -ENOMEM;
 
 	if (buf)
-		n = tree_listxattr(tree, ino, buf, size);
+		n = tree_listxattr(tree, ino, buf, XATTR_LIST_MAX);
+	/* Only root may read them, and the kernel leaves it to file systems to say so. */
+	if (n > 0 && fuse_req_ctx(req)->uid != 0)
+		n = (ssize_t)leave_out(buf, (size_t)n, "trusted.");
 	reply_xattr(req, buf, size, n);
 }
