@@ -20,9 +20,20 @@ int state_overlay_reset(struct state_overlay *overlay, uint64_t next_id)
 	info->empty = true;
 	info->in_use = false;
 	clock_gettime(CLOCK_REALTIME, &info->used);
-	/* from here on the files of the store count for nothing */
-	err = state_overlay_save(overlay);
-	return err ? err : store_embedded_remove(overlay->path);
+	/* once this is written, the files of the store count for nothing */
+	err = state_info_try_save(overlay->path, info);
+	if (err == -ENOSPC || err == -EDQUOT) {
+		/* a full disk is a reason to reset: room comes first, and a crash now is no loss */
+		err = store_embedded_remove(overlay->path);
+		if (!err)
+			err = state_overlay_save(overlay);
+		return err;
+	}
+	if (err) {
+		log_error("%s/info: %s", overlay->path, strerror(-err));
+		return err;
+	}
+	return store_embedded_remove(overlay->path);
 }
 
 /* Whether the overlay in @path may be deleted: a damaged info must not keep it for ever. */

@@ -105,7 +105,7 @@ static int write_durably(const char *file, const char *text)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-int state_info_save(const char *folder, const struct state_info *info)
+int state_info_try_save(const char *folder, const struct state_info *info)
 {
 	CLEANUP(freep) char *file = state_join(folder, INFO_NAME);
 	CLEANUP(freep) char *making = state_join(folder, INFO_MAKING);
@@ -122,9 +122,20 @@ int state_info_save(const char *folder, const struct state_info *info)
 		err = -errno;
 	if (err) {
 		unlink(making);
-		return failed(file, err);
+		return err;
 	}
 	return state_sync_folder(folder);
+}
+
+int state_info_save(const char *folder, const struct state_info *info)
+{
+	CLEANUP(freep) char *file = NULL;
+	int err = state_info_try_save(folder, info);
+
+	if (!err)
+		return 0;
+	file = state_join(folder, INFO_NAME);
+	return failed(file ? file : folder, err);
 }
 
 int state_id_make(uint8_t id[STATE_ID_BYTES])

@@ -68,6 +68,8 @@ static int look_at(void *ctx, const char *name)
 	bool found;
 	int err;
 
+	if (strcmp(name, search->name) == 0)
+		return 0;
 	if (!path)
 		return -ENOMEM;
 	err = state_info_load(path, &info);

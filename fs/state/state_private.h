@@ -58,8 +58,9 @@ int state_info_format(const struct state_info *info, char **out);
 /* -ENOENT is not logged. */
 int state_info_load(const char *folder, struct state_info *out);
 
-/* Replaces the info at once and durably. */
+/* Replaces the info at once and durably; the second one does not log that it cannot. */
 int state_info_save(const char *folder, const struct state_info *info);
+int state_info_try_save(const char *folder, const struct state_info *info);
 
 /* Makes the entries of a folder durable. */
 int state_sync_folder(const char *folder);
