@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * mount_memory [-f] [-a] [-n] [-c COUNT] [-o OPTIONS] DIR: mounts a tree in memory that has one of
- * everything, for tests of the mount alone. COUNT: names in the directory "many". -a: allow_other.
+ * mount_memory [-f] [-a] [-n] [-e] [-c COUNT] [-o OPTIONS] DIR: mounts a tree in memory that has one of
+ * everything, for tests of the mount alone. COUNT: names in the directory "many". -a: allow_other. -e:
+ * as if it could be changed, and saving that failed with EDQUOT.
  * mount_memory -u [-l] DIR: unmounts it.
  */
 #include <errno.h>
@@ -17,6 +18,7 @@
 
 struct memory {
 	long count; /* of names in the directory "many" */
+	int error; /* that closing it gives */
 	struct tree *tree;
 };
 
@@ -126,7 +128,7 @@ static int close_tree(void *ctx)
 	struct memory *memory = ctx;
 
 	tree_close(memory->tree);
-	return 0;
+	return memory->error;
 }
 
 int main(int argc, char **argv)
@@ -141,13 +143,17 @@ int main(int argc, char **argv)
 	bool umount = false, lazy = false;
 	int option;
 
-	while ((option = getopt(argc, argv, "fanulo:c:s:")) != -1) {
+	while ((option = getopt(argc, argv, "faenulo:c:s:")) != -1) {
 		switch (option) {
 		case 'f':
 			options.foreground = true;
 			break;
 		case 'a':
 			options.allow_other = true;
+			break;
+		case 'e':
+			options.writable = true;
+			memory.error = -EDQUOT;
 			break;
 		case 'n':
 			options.nonempty = true;
