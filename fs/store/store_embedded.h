@@ -16,9 +16,11 @@
 /* How much room `meta` has on the host; see store_room.c. */
 struct store_room {
 	pthread_mutex_t lock; /* also held while the descriptor of `meta` changes */
+	pthread_mutex_t writing; /* behind the last page of the committed state; after the lock */
 	_Atomic uint64_t pages; /* from the file's start that have room on the host */
 	_Atomic uint64_t last_page; /* of the committed state */
 	_Atomic uint64_t tree_pages; /* of the records */
+	bool cannot_allocate; /* the host's file system has no fallocate */
 };
 
 struct store_embedded {

@@ -222,11 +222,24 @@ static int recover(struct store_embedded *store, const struct metas *metas, int 
 	return err;
 }
 
+static int write_once(struct store_embedded *store, store_env_write_fn write, void *ctx)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+
+	if (rc)
+		return rc;
+	rc = write(ctx, txn, store->records);
+	if (!rc)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return rc;
+}
+
 int store_env_write(struct store_embedded *store, size_t records, store_env_write_fn write,
 		    void *ctx)
 {
 	struct metas metas;
-	MDB_txn *txn;
 	int err, rc;
 
 	if (!store->env)
@@ -235,14 +248,11 @@ int store_env_write(struct store_embedded *store, size_t records, store_env_writ
 	if (err)
 		return err;
 	for (;;) {
-		rc = mdb_txn_begin(store->env, NULL, 0, &txn);
-		if (rc)
-			return recover(store, &metas, rc);
-		rc = write(ctx, txn, store->records);
-		if (rc)
-			mdb_txn_abort(txn);
-		else
-			rc = mdb_txn_commit(txn);
+		pthread_mutex_lock(&store->room.writing);
+		rc = write_once(store, write, ctx);
+		if (!rc)
+			store_room_update(store);
+		pthread_mutex_unlock(&store->room.writing);
 		if (!rc)
 			break;
 		if (rc != MDB_MAP_FULL)
@@ -251,7 +261,6 @@ int store_env_write(struct store_embedded *store, size_t records, store_env_writ
 		if (err)
 			return err;
 	}
-	store_room_update(store);
 	store->written += records;
 	if (store->written >= REOPEN_RECORDS) {
 		store->written = 0;

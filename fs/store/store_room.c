@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "store/store_embedded.h"
 #include "store/store_folder.h"
+#include "store/store_lmdb_disk.h"
 #include "store/store_verify.h"
 
 #define STEP_BYTES ((uint64_t)256 << 10) /* space is asked for in steps of this */
@@ -40,14 +41,23 @@
 
 int store_room_init(struct store_room *room)
 {
+	int err;
+
 	atomic_init(&room->pages, 0);
 	atomic_init(&room->last_page, 0);
 	atomic_init(&room->tree_pages, 0);
-	return -pthread_mutex_init(&room->lock, NULL);
+	err = -pthread_mutex_init(&room->lock, NULL);
+	if (err)
+		return err;
+	err = -pthread_mutex_init(&room->writing, NULL);
+	if (err)
+		pthread_mutex_destroy(&room->lock);
+	return err;
 }
 
 void store_room_finish(struct store_room *room)
 {
+	pthread_mutex_destroy(&room->writing);
 	pthread_mutex_destroy(&room->lock);
 }
 
@@ -105,22 +115,49 @@ static uint64_t free_pages(struct store_embedded *store, bool all)
 	return pages;
 }
 
-/* Gives `meta` space for its first @pages. */
+/* Writes zeros up to @to where no state has a page. -ENOSPC, -EDQUOT, -EIO. */
+static int write_zeros(const struct store_embedded *store, uint64_t to)
+{
+	static const uint8_t zeros[LMDB_PAGE_MIN];
+	uint64_t from = (store->room.last_page + 1) * store->page_size;
+
+	while (from < to) {
+		ssize_t n =
+			pwrite(store->fd, zeros, min_u64(sizeof(zeros), to - from), (off_t)from);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 && (errno == ENOSPC || errno == EDQUOT) ? -errno : -EIO;
+		from += (uint64_t)n;
+	}
+	return 0;
+}
+
+/* Gives `meta` space for its first @pages, of which it has less. */
 static int allocate(struct store_embedded *store, uint64_t pages)
 {
 	struct store_room *room = &store->room;
-	uint64_t from = room->pages * store->page_size;
+	uint64_t from = room->pages * store->page_size, to = pages * store->page_size;
+	int err = room->cannot_allocate ? -EOPNOTSUPP : 0;
 
-	while (fallocate(store->fd, 0, (off_t)from, (off_t)(pages * store->page_size - from))) {
-		if (errno == EINTR)
-			continue;
-		if (errno != EOPNOTSUPP && errno != ENOSYS)
+	while (!err && fallocate(store->fd, 0, (off_t)from, (off_t)(to - from))) {
+		if (errno == EOPNOTSUPP || errno == ENOSYS) {
+			room->cannot_allocate = true;
+			err = -EOPNOTSUPP;
+		} else if (errno != EINTR) {
 			return errno == EFBIG ? -ENOSPC : -errno;
-		pages = UINT64_MAX; /* nothing can be promised here */
-		break;
+		}
 	}
-	room->pages = pages;
-	return 0;
+	if (err) {
+		/* Not over the pages of a transaction that is being written. */
+		pthread_mutex_lock(&room->writing);
+		err = write_zeros(store, to);
+		pthread_mutex_unlock(&room->writing);
+	}
+	if (!err)
+		room->pages = pages;
+	return err;
 }
 
 int store_room_reserve(struct store_embedded *store, uint64_t bytes, bool urgent)
@@ -146,19 +183,14 @@ int store_room_reserve(struct store_embedded *store, uint64_t bytes, bool urgent
 
 int store_room_why(struct store_embedded *store)
 {
-	static const uint8_t zeros[4096];
-	uint64_t from = (store->room.last_page + 1) * store->page_size;
+	uint64_t end = (store->room.last_page + 1) * store->page_size;
 	struct stat st;
+	int err;
 
 	if (fstat(store->fd, &st))
 		return -EIO;
-	/* No state refers to what is behind the last page: ask by writing there. */
-	for (uint64_t at = from; at < max_u64((uint64_t)st.st_size, from) + STEP_BYTES;
-	     at += sizeof(zeros)) {
-		if (pwrite(store->fd, zeros, sizeof(zeros), (off_t)at) < 0)
-			return errno == ENOSPC || errno == EDQUOT ? -errno : -EIO;
-	}
-	return -EIO;
+	err = write_zeros(store, max_u64((uint64_t)st.st_size, end) + STEP_BYTES);
+	return err ? err : -EIO;
 }
 
 /* Writes the records, and nothing else, to the new file @fd, and looks at the result. */
