@@ -7,9 +7,9 @@ packages_build=(gcc libc6-dev cmake ninja-build pkg-config libfuse3-dev libutf8p
 packages_run=(fuse3)
 packages_demo=(e2fsprogs dosfstools mtools fdisk)
 packages_test=(clang libclang-rt-dev llvm clang-format shellcheck libcmocka-dev libext2fs-dev
-	libcap2-bin acl attr eatmydata e2fsprogs fuse2fs dosfstools mtools fdisk gdisk mount
+	libcap2-bin acl attr eatmydata e2fsprogs fuse2fs dosfstools mtools fdisk gdisk xfsprogs mount
 	util-linux procps file jq python3 gzip bzip2 xz-utils zstd zip zsh bash-completion man-db
-	mandoc dpkg-dev)
+	mandoc dpkg-dev stress-ng fio dbench fuse-overlayfs)
 
 # packages_missing NAME...: those that are not installed, one a line
 packages_missing() {
