@@ -35,8 +35,8 @@ static int check_base(const struct state_overlay *above, const struct state_over
 	}
 	if (!base->info.frozen ||
 	    memcmp(info->base_seal, base->info.seal, sizeof(info->base_seal)) != 0) {
-		log_error("overlay %s: overlay %s has changed since it was made on it", above->name,
-			  base->name);
+		log_error("overlay %s: overlay %s has changed since %s was made on it", above->name,
+			  base->name, above->name);
 		return -ESTALE;
 	}
 	if (memcmp(info->fingerprint, base->info.fingerprint, sizeof(info->fingerprint)) != 0 ||
