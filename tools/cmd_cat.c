@@ -79,6 +79,6 @@ const struct command cmd_cat = {
 	.arguments = "[OPTION...] IMAGE PATH...",
 	.help = "Writes each PATH of the image, one after the other. Symbolic links are followed "
 		"inside the\nimage.\n",
-	.flags = COMMAND_IMAGE,
+	.flags = COMMAND_IMAGE | COMMAND_OVERLAY,
 	.run = run,
 };

@@ -208,6 +208,6 @@ const struct command cmd_cp = {
 		"contents into DEST itself.\n"
 		"\n"
 		"  -r, --recursive  copy directories with all that they hold, and links as links\n",
-	.flags = COMMAND_IMAGE,
+	.flags = COMMAND_IMAGE | COMMAND_OVERLAY,
 	.run = run,
 };

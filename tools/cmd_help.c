@@ -15,6 +15,8 @@ void command_print_help(const struct command *command)
 	if (command->flags & COMMAND_IMAGE)
 		printf("  --partition N    show this partition alone, by its number\n"
 		       "  --state DIR      where overlays live\n");
+	if (command->flags & COMMAND_OVERLAY)
+		printf("  --overlay NAME   with what this overlay changes\n");
 	if (command->flags & COMMAND_JSON)
 		printf("  --json           print facts as JSON\n");
 	printf("  -v, --verbose    say more; twice: for debugging\n"

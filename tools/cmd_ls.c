@@ -308,6 +308,6 @@ const struct command cmd_ls = {
 		"  -a, --all        show names that begin with a dot, too\n"
 		"  -l               show mode, links, owner, size, time and target as ls -ln does\n"
 		"  -R, --recursive  list the directories below as well\n",
-	.flags = COMMAND_IMAGE | COMMAND_JSON,
+	.flags = COMMAND_IMAGE | COMMAND_OVERLAY | COMMAND_JSON,
 	.run = run,
 };

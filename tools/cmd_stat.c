@@ -210,6 +210,6 @@ const struct command cmd_stat = {
 	.arguments = "[OPTION...] IMAGE PATH...",
 	.help = "Shows what stat(1) shows, times to the nanosecond, and extended attributes. A "
 		"symbolic link\nis shown itself.\n",
-	.flags = COMMAND_IMAGE | COMMAND_JSON,
+	.flags = COMMAND_IMAGE | COMMAND_OVERLAY | COMMAND_JSON,
 	.run = run,
 };

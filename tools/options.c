@@ -20,11 +20,17 @@ enum {
 	OPTION_PARTITION = 0x1000,
 	OPTION_STATE,
 	OPTION_JSON,
+	OPTION_OVERLAY,
 };
 
 static const struct option image_options[] = {
 	{"partition", required_argument, NULL, OPTION_PARTITION},
 	{"state", required_argument, NULL, OPTION_STATE},
+	{0},
+};
+
+static const struct option overlay_options[] = {
+	{"overlay", required_argument, NULL, OPTION_OVERLAY},
 	{0},
 };
 
@@ -111,6 +117,8 @@ int options_next(const struct command *command, int argc, char **argv, const cha
 	count = append(all, count, long_options);
 	if (command->flags & COMMAND_IMAGE)
 		count = append(all, count, image_options);
+	if (command->flags & COMMAND_OVERLAY)
+		count = append(all, count, overlay_options);
 	if (command->flags & COMMAND_JSON)
 		count = append(all, count, json_options);
 	count = append(all, count, common_options);
@@ -138,6 +146,9 @@ int options_next(const struct command *command, int argc, char **argv, const cha
 			break;
 		case OPTION_STATE:
 			common->state = optarg;
+			break;
+		case OPTION_OVERLAY:
+			common->overlay = optarg;
 			break;
 		case OPTION_PARTITION:
 			if (options_partition(optarg, &common->partition) < 0)

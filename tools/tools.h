@@ -20,6 +20,7 @@
 /* Which common options a command takes besides -v, -q and --help. */
 #define COMMAND_IMAGE 0x1u /* --partition, --state */
 #define COMMAND_JSON 0x2u /* --json */
+#define COMMAND_OVERLAY 0x4u /* --overlay */
 
 struct command {
 	const char *name;
@@ -38,6 +39,7 @@ extern const struct command cmd_help;
 extern const struct command cmd_info;
 extern const struct command cmd_ls;
 extern const struct command cmd_mount;
+extern const struct command cmd_overlay;
 extern const struct command cmd_stat;
 extern const struct command cmd_umount;
 
@@ -56,6 +58,7 @@ void command_print_help(const struct command *command);
 struct common_options {
 	int partition; /* -1: not given */
 	const char *state; /* NULL: not given */
+	const char *overlay; /* NULL: not given */
 	bool json;
 	int verbosity; /* how often -v was given, less -q */
 };

@@ -13,6 +13,9 @@ int view_open(const char *image, const struct common_options *common, struct sta
 	struct stack_options options = STACK_OPTIONS_DEFAULT;
 
 	options.partition = common->partition;
+	options.state = common->state;
+	options.overlay = common->overlay;
+	options.overlay_read_only = true;
 	return stack_open(image, &options, out);
 }
 

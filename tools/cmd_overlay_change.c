@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/* bramble overlay create, reset, clone, delete. */
+#include "cmd_overlay.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+
+int cmd_overlay_create(const struct overlay_request *request)
+{
+	struct stack_options options = cmd_overlay_options(request, request->argv[0]);
+
+	if (!request->image && !request->base)
+		return usage_error(&cmd_overlay, "create needs --image or --base");
+	return stack_overlay_create(request->image, request->base, &options) ? STATUS_FAILED
+									     : STATUS_DONE;
+}
+
+int cmd_overlay_reset(const struct overlay_request *request)
+{
+	CLEANUP(state_closep) struct state *state = NULL;
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+	const char *name = request->argv[0];
+	struct stack_options options = cmd_overlay_options(request, name);
+	int status;
+
+	/* nobody is asked about what does not exist */
+	if (cmd_overlay_find(request, name, STATE_LOOK, &state, &overlay) < 0)
+		return STATUS_FAILED;
+	status = cmd_overlay_confirm(request, "Throw away all changes of overlay %s?", name);
+	if (status)
+		return status;
+	return stack_overlay_reset(request->image, &options) ? STATUS_FAILED : STATUS_DONE;
+}
+
+int cmd_overlay_clone(const struct overlay_request *request)
+{
+	CLEANUP(state_closep) struct state *state = NULL;
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+
+	if (state_name_check("overlay", request->argv[1]) < 0 ||
+	    cmd_overlay_find(request, request->argv[0], STATE_READ, &state, &overlay) < 0)
+		return STATUS_FAILED;
+	return state_overlay_clone(overlay, request->argv[1]) ? STATUS_FAILED : STATUS_DONE;
+}
+
+int cmd_overlay_delete(const struct overlay_request *request)
+{
+	CLEANUP(state_closep) struct state *state = NULL;
+	const char *first = request->argv[0];
+	int status;
+
+	if (state_open(request->common.state, false, &state) < 0)
+		return STATUS_FAILED;
+	if (request->argc == 1)
+		status =
+			cmd_overlay_confirm(request, "Delete overlay %s and its snapshots?", first);
+	else
+		status = cmd_overlay_confirm(request,
+					     "Delete overlay %s and %d more, and their "
+					     "snapshots?",
+					     first, request->argc - 1);
+	if (status)
+		return status;
+	for (int i = 0; i < request->argc; i++) {
+		if (state_overlay_delete(state, request->argv[i]) < 0)
+			status = STATUS_FAILED;
+	}
+	return status;
+}

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/* bramble overlay snapshot and restore. */
+#include "cmd_overlay.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/log.h"
+#include "format.h"
+#include "json.h"
+
+static int print_snapshot(void *ctx, const struct state_snapshot *snapshot)
+{
+	char time[FORMAT_TIME_BYTES];
+	char size[FORMAT_SIZE_BYTES];
+	struct json *json = ctx;
+
+	if (json) {
+		json_object(json, NULL);
+		json_string(json, "name", snapshot->name);
+		format_time_utc(&snapshot->taken, time);
+		json_string(json, "taken", time);
+		json_u64(json, "size", snapshot->size);
+		json_end(json);
+		return 0;
+	}
+	format_time_short(&snapshot->taken, time);
+	format_size(snapshot->size, size);
+	printf("%-24s  %s  %s\n", snapshot->name, time, size);
+	return 0;
+}
+
+static int list(const struct overlay_request *request)
+{
+	CLEANUP(state_closep) struct state *state = NULL;
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+	struct json json = {.out = stdout};
+	bool as_json = request->common.json;
+	int err = cmd_overlay_find(request, request->argv[0], STATE_LOOK, &state, &overlay);
+
+	if (err)
+		return STATUS_FAILED;
+	if (as_json)
+		json_array(&json, NULL);
+	err = state_snapshot_each(overlay, print_snapshot, as_json ? &json : NULL);
+	if (as_json)
+		json_end(&json);
+	return err ? STATUS_FAILED : STATUS_DONE;
+}
+
+static void name_by_time(char out[STATE_NAME_MAX + 1])
+{
+	time_t now = time(NULL);
+	struct tm tm;
+
+	localtime_r(&now, &tm);
+	strftime(out, STATE_NAME_MAX + 1, "%Y-%m-%d_%H-%M-%S", &tm);
+}
+
+int cmd_overlay_snapshot(const struct overlay_request *request)
+{
+	CLEANUP(state_closep) struct state *state = NULL;
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+	char by_time[STATE_NAME_MAX + 1];
+	const char *name = request->argc > 1 ? request->argv[1] : by_time;
+	int err;
+
+	if ((request->list || request->remove) &&
+	    (request->argc > 1 || (request->list && request->remove)))
+		return usage_error(&cmd_overlay, "snapshot either lists, deletes or takes one");
+	if (request->common.json && !request->list)
+		return usage_error(&cmd_overlay, "--json: of snapshot only with --list");
+	if (request->list)
+		return list(request);
+	err = cmd_overlay_find(request, request->argv[0], STATE_READ, &state, &overlay);
+	if (err)
+		return STATUS_FAILED;
+	if (request->remove)
+		return state_snapshot_delete(overlay, request->remove) ? STATUS_FAILED
+								       : STATUS_DONE;
+	name_by_time(by_time);
+	err = state_snapshot_take(overlay, name);
+	if (err)
+		return STATUS_FAILED;
+	/* what nobody has named has to be told */
+	if (name == by_time)
+		printf("%s\n", name);
+	return STATUS_DONE;
+}
+
+int cmd_overlay_restore(const struct overlay_request *request)
+{
+	CLEANUP(state_closep) struct state *state = NULL;
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+	const char *name = request->argv[0];
+	const char *snapshot = request->argv[1];
+	struct stack_options options = cmd_overlay_options(request, name);
+	int status;
+
+	if (cmd_overlay_find(request, name, STATE_LOOK, &state, &overlay) < 0)
+		return STATUS_FAILED;
+	status =
+		cmd_overlay_confirm(request,
+				    "Replace overlay %s by its snapshot %s? What was changed since "
+				    "is lost.",
+				    name, snapshot);
+	if (status)
+		return status;
+	return stack_overlay_restore(request->image, snapshot, &options) ? STATUS_FAILED
+									 : STATUS_DONE;
+}

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* What is known of an overlay without opening it. */
+#include "overlay_facts.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "format.h"
+
+static int add_snapshot(void *ctx, const struct state_snapshot *snapshot)
+{
+	struct overlay_facts *facts = ctx;
+
+	facts->snapshots++;
+	facts->snapshots_size += snapshot->size;
+	return 0;
+}
+
+static int fill(struct overlay_facts *facts)
+{
+	int err = state_overlay_size(facts->overlay, &facts->size);
+
+	if (!err)
+		err = state_snapshot_each(facts->overlay, add_snapshot, facts);
+	if (err)
+		return err;
+	err = state_overlay_holder(facts->overlay, &facts->holder);
+	if (err)
+		log_error("overlay %s: whether it is in use is unknown: %s", facts->overlay->name,
+			  strerror(-err));
+	return err;
+}
+
+int overlay_facts_get(struct state *state, const char *name, struct overlay_facts *out)
+{
+	struct overlay_facts facts = {0};
+	int err = state_overlay_open(state, name, STATE_LOOK, &facts.overlay);
+
+	if (err)
+		return err;
+	err = fill(&facts);
+	if (err) {
+		overlay_facts_finish(&facts);
+		return err;
+	}
+	*out = facts;
+	return 0;
+}
+
+void overlay_facts_finish(struct overlay_facts *facts)
+{
+	state_overlay_close(facts->overlay);
+	free(facts->holder);
+}
+
+int overlay_facts_state(const struct overlay_facts *facts, char **out)
+{
+	const char *frozen = facts->overlay->info.frozen ? "frozen" : "";
+	char *state;
+	int n;
+
+	if (facts->holder)
+		n = asprintf(&state, "%s%sin use by %s", frozen, *frozen ? ", " : "",
+			     facts->holder);
+	else
+		n = asprintf(&state, "%s", *frozen ? frozen : "idle");
+	if (n < 0)
+		return -ENOMEM;
+	*out = state;
+	return 0;
+}
+
+void overlay_facts_hex(const uint8_t *bytes, size_t count, char *out)
+{
+	for (size_t i = 0; i < count; i++)
+		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
+}
+
+void overlay_facts_uuid(const uint8_t uuid[STATE_ID_BYTES], char out[OVERLAY_UUID_BYTES])
+{
+	char *at = out;
+
+	for (unsigned int i = 0; i < STATE_ID_BYTES; i++) {
+		if (i == 4 || i == 6 || i == 8 || i == 10)
+			*at++ = '-';
+		snprintf(at, 3, "%02x", uuid[i]);
+		at += 2;
+	}
+}
+
+void overlay_facts_json(struct json *json, const struct overlay_facts *facts)
+{
+	const struct state_info *info = &facts->overlay->info;
+	char text[2 * STATE_FINGERPRINT_BYTES + 1];
+	char time[FORMAT_TIME_BYTES];
+
+	json_string(json, "name", facts->overlay->name);
+	overlay_facts_uuid(info->uuid, text);
+	json_string(json, "uuid", text);
+	json_u64(json, "epoch", info->epoch);
+	json_string(json, "state", facts->holder ? "in use" : info->frozen ? "frozen" : "idle");
+	json_string_or_null(json, "holder", facts->holder ? facts->holder : "");
+	json_bool(json, "frozen", info->frozen);
+	json_bool(json, "empty", info->empty);
+	json_string_or_null(json, "base", info->base);
+	json_string(json, "image", info->image);
+	overlay_facts_hex(info->fingerprint, STATE_FINGERPRINT_BYTES, text);
+	json_string(json, "fingerprint", text);
+	if (info->partition >= 0)
+		json_u64(json, "partition", (uint64_t)info->partition);
+	else
+		json_string_or_null(json, "partition", "");
+	format_time_utc(&info->created, time);
+	json_string(json, "created", time);
+	format_time_utc(&info->used, time);
+	json_string(json, "used", time);
+	json_u64(json, "size", facts->size);
+	json_u64(json, "snapshots_size", facts->snapshots_size);
+}

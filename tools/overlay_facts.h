@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* What is known of an overlay without opening it: for `bramble overlay list` and `show`. */
+#ifndef BRAMBLE_TOOLS_OVERLAY_FACTS_H
+#define BRAMBLE_TOOLS_OVERLAY_FACTS_H
+
+#include "json.h"
+#include "state/state.h"
+
+#define OVERLAY_UUID_BYTES 37
+
+struct overlay_facts {
+	struct state_overlay *overlay; /* owned */
+	char *holder; /* owned; NULL: nobody uses it */
+	uint64_t size; /* bytes on the host */
+	uint64_t snapshots_size;
+	size_t snapshots;
+};
+
+/* Takes no lock. -ENOENT is not logged. */
+int overlay_facts_get(struct state *state, const char *name, struct overlay_facts *out);
+void overlay_facts_finish(struct overlay_facts *facts);
+
+/* "idle", "frozen", "in use by process 123 (bramble mount)": to be freed. */
+int overlay_facts_state(const struct overlay_facts *facts, char **out);
+
+/* The members of an object. */
+void overlay_facts_json(struct json *json, const struct overlay_facts *facts);
+
+/* As RFC 9562 writes it, and as digits. */
+void overlay_facts_uuid(const uint8_t uuid[STATE_ID_BYTES], char out[OVERLAY_UUID_BYTES]);
+void overlay_facts_hex(const uint8_t *bytes, size_t count, char *out);
+
+#endif
