@@ -56,7 +56,7 @@ touch images/notes.txt
 
 completes bramble he -- help
 completes bramble --v -- --version
-offers bramble "" -- info ls stat cat cp mount umount help
+offers bramble "" -- info ls stat cat cp mount umount overlay help
 completes bramble help uno -- ""
 completes bramble help um -- umount
 offers bramble ls - -- -l -R --partition --json --help
@@ -76,6 +76,27 @@ completes bramble stat "images/my\\ disk.img" w -- "with space/"
 completes bramble cp -r images/disk.img etc dir -- dir
 completes bramble cat --state dir images/disk.img /etc/debian -- /etc/debian_version
 completes bramble cat --partition 7 images/disk.img /etc/debian -- ""
+
+# Overlays
+export BRAMBLE_STATE=$work/state
+bramble overlay create kitchen --image images/disk.img
+bramble overlay create garden --base kitchen
+bramble overlay snapshot kitchen before
+offers bramble overlay "" -- list create show diff reset snapshot restore clone delete check
+completes bramble overlay res -- reset restore
+completes bramble overlay show k -- kitchen
+completes bramble overlay show "" -- kitchen garden
+completes bramble overlay show kitchen "" -- ""
+completes bramble overlay delete garden k -- kitchen
+completes bramble overlay create new --base g -- garden
+completes bramble overlay create new --image images/d -- images/disk.img
+completes bramble overlay restore kitchen "" -- before
+completes bramble overlay snapshot kitchen --delete "" -- before
+completes bramble overlay diff kitchen et -- etc/
+completes bramble overlay show --state dir "" -- ""
+completes bramble ls --overlay k -- kitchen
+completes bramble ls --overlay = k -- kitchen
+completes bramble cat --overlay kitchen images/disk.img /etc/debian -- /etc/debian_version
 
 # An MBR by hand: FAT at sector 2048, Linux at sector 4096.
 truncate -s 8M images/table.img

@@ -48,7 +48,7 @@ _bramble_reply_images() { # PREFIX
 }
 
 # Paths inside the image.
-_bramble_reply_inside() { # PREFIX IMAGE [--partition N]
+_bramble_reply_inside() { # PREFIX [OPTION...] IMAGE
 	local prefix=$1 dir='' names types i
 	shift
 
@@ -68,9 +68,41 @@ _bramble_reply_inside() { # PREFIX IMAGE [--partition N]
 	[[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace 2>/dev/null
 }
 
+_bramble_overlays() { # [--state DIR]
+	"$program" overlay list -q "$@" 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
+# What follows "bramble overlay".
+_bramble_reply_overlay() { # PREFIX ARGUMENT...
+	local prefix=$1 what=() overlay=()
+	shift
+
+	case ${1-}:$# in
+	:0)
+		mapfile -t what < <("$program" help overlay 2>/dev/null |
+			sed -nE 's/^  ([a-z]+) ( +|[A-Z[]).*/\1/p')
+		;;
+	show:1 | diff:1 | reset:1 | snapshot:1 | restore:1 | clone:1 | delete:* | check:*)
+		mapfile -t what < <(_bramble_overlays "${state[@]}")
+		;;
+	restore:2)
+		mapfile -t what < <("$program" overlay snapshot -q "$2" --list "${state[@]}" \
+			2>/dev/null | awk '{ print $1 }')
+		;;
+	diff:2)
+		overlay=("${state[@]}" --overlay "$2")
+		_bramble_reply_inside "$prefix" "${overlay[@]}" \
+			"$("$program" overlay show -q --json "$2" "${state[@]}" 2>/dev/null |
+				sed -nE 's/^  "image": "(.*)",$/\1/p')"
+		return
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "${what[*]}" -- "$prefix")
+}
+
 _bramble() {
 	local program cur prev command i word
-	local arguments=() partition=()
+	local arguments=() partition=() overlay=() state=()
 
 	program=$(type -P "$(_bramble_plain "${COMP_WORDS[0]}")") || return
 	cur=$(_bramble_plain "${COMP_WORDS[COMP_CWORD]}")
@@ -91,7 +123,21 @@ _bramble() {
 			i=$((i + 1))
 			((i < COMP_CWORD)) && partition=(--partition "${COMP_WORDS[i]}")
 			;;
-		--state | -o) i=$((i + 1)) ;;
+		--state)
+			[[ ${COMP_WORDS[i + 1]} == = ]] && i=$((i + 1))
+			i=$((i + 1))
+			((i < COMP_CWORD)) && state=(--state "$(_bramble_plain "${COMP_WORDS[i]}")")
+			;;
+		--overlay)
+			[[ ${COMP_WORDS[i + 1]} == = ]] && i=$((i + 1))
+			i=$((i + 1))
+			((i < COMP_CWORD)) && overlay=(--overlay "${COMP_WORDS[i]}")
+			;;
+		--image | --base | --delete)
+			[[ ${COMP_WORDS[i + 1]} == = ]] && i=$((i + 1))
+			i=$((i + 1))
+			;;
+		-o) i=$((i + 1)) ;;
 		-* | =) ;;
 		*) arguments+=("$(_bramble_plain "$word")") ;;
 		esac
@@ -117,11 +163,23 @@ _bramble() {
 		_bramble_reply_files "$cur" -d
 		return
 		;;
+	--overlay | --base)
+		mapfile -t COMPREPLY < <(compgen -W "$(_bramble_overlays "${state[@]}")" -- "$cur")
+		return
+		;;
+	--image)
+		_bramble_reply_images "$cur"
+		return
+		;;
+	--delete)
+		_bramble_reply_overlay "$cur" restore "${arguments[1]-}"
+		return
+		;;
 	-o)
 		local before=
 		[[ $cur == *,* ]] && before=${cur%,*},
-		mapfile -t COMPREPLY < <(compgen -P "$before" -W "allow_other default_permissions ro
-			nonempty nocheck noload norecovery partition= uid= gid= umask= time_offset= fsname= subtype=" \
+		mapfile -t COMPREPLY < <(compgen -P "$before" -W "allow_other default_permissions ro rw
+			nonempty nocheck noload norecovery overlay= state= partition= uid= gid= umask= time_offset= fsname= subtype=" \
 			-- "${cur##*,}")
 		compopt -o nospace 2>/dev/null
 		return
@@ -142,14 +200,17 @@ _bramble() {
 		mapfile -t COMPREPLY < <(compgen -W "${mounted[*]}" -- "$cur")
 		[[ ${#COMPREPLY[@]} -gt 0 ]] || _bramble_reply_files "$cur" -d
 		;;
+	overlay:*) _bramble_reply_overlay "$cur" "${arguments[@]}" ;;
 	help:* | umount:*) ;;
 	*:0) _bramble_reply_images "$cur" ;;
 	mount:1) _bramble_reply_files "$cur" -d ;;
 	ls:1 | stat:1 | cat:* | cp:1)
-		_bramble_reply_inside "$cur" "${partition[@]}" "${arguments[0]}"
+		_bramble_reply_inside "$cur" "${partition[@]}" "${overlay[@]}" "${state[@]}" \
+			"${arguments[0]}"
 		;;
 	cp:*)
-		_bramble_reply_inside "$cur" "${partition[@]}" "${arguments[0]}"
+		_bramble_reply_inside "$cur" "${partition[@]}" "${overlay[@]}" "${state[@]}" \
+			"${arguments[0]}"
 		_bramble_reply_files "$cur" -f
 		;;
 	esac
