@@ -229,8 +229,8 @@ static int look_at(struct diff *diff, uint64_t id)
 	size_t first, end = overlay_diff_names_of(diff, id, &first);
 	int err;
 
-	look.all = diff->names.all + first;
 	look.count = end - first;
+	look.all = look.count ? diff->names.all + first : NULL;
 	while (look.lower < look.count && look.all[look.lower].lower)
 		look.lower++;
 	err = find_node(&look);
