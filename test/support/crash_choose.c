@@ -13,6 +13,9 @@
 #define APPEND_BYTES_MAX 9000u
 #define ATTEMPTS 40
 
+/* A block must have enough of its pattern to be known by, or nothing. */
+#define KNOWN_BYTES 64u
+
 static uint32_t below(struct crash_model *model, uint32_t end)
 {
 	model->random ^= model->random << 13;
@@ -176,7 +179,9 @@ static bool choose_append(struct crash_model *model, struct crash_op *op)
 	const struct crash_node *node = &model->nodes[op->node];
 	uint32_t at = (uint32_t)(node->size % CRASH_BLOCK);
 
-	op->size = 64 + below(model, APPEND_BYTES_MAX);
+	op->size = KNOWN_BYTES + below(model, APPEND_BYTES_MAX);
+	if ((node->size + op->size) % CRASH_BLOCK < KNOWN_BYTES)
+		op->size += KNOWN_BYTES;
 	if (node->size + op->size > (uint64_t)CRASH_BLOCKS * CRASH_BLOCK)
 		return false;
 	/* Behind a hole or a cut the block would be of two patterns. */
@@ -202,8 +207,7 @@ static bool choose_truncate(struct crash_model *model, struct crash_op *op)
 		break;
 	}
 	op->size = most ? below(model, (uint32_t)most) : 0;
-	/* A block must keep enough of its pattern to be known by, or nothing. */
-	if (op->size % CRASH_BLOCK < 64)
+	if (op->size % CRASH_BLOCK < KNOWN_BYTES)
 		op->size -= op->size % CRASH_BLOCK;
 	return true;
 }

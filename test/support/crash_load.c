@@ -291,6 +291,9 @@ static int change_data(struct worker *w, const struct crash_op *op)
 		break;
 	case CRASH_OP_ZERO:
 		err = fallocate(fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE, offset, len);
+		if (err < 0 && errno == EOPNOTSUPP) /* tmpfs, where the first tree is made */
+			err = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+					len);
 		break;
 	default:
 		err = copy(w, op, fd);
