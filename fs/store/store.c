@@ -24,12 +24,25 @@
 
 /* Setting up --------------------------------------------------------------------------------------- */
 
-static int init_locks(struct store *store)
+int store_lock_init(pthread_rwlock_t *lock)
 {
-	int err = pthread_rwlock_init(&store->layers, NULL);
+	pthread_rwlockattr_t attr;
+	int err = pthread_rwlockattr_init(&attr);
 
 	if (err)
 		return -err;
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	err = pthread_rwlock_init(lock, &attr);
+	pthread_rwlockattr_destroy(&attr);
+	return -err;
+}
+
+static int init_locks(struct store *store)
+{
+	int err = store_lock_init(&store->layers);
+
+	if (err)
+		return err;
 	err = pthread_mutex_init(&store->sync.lock, NULL);
 	if (err == 0)
 		err = pthread_cond_init(&store->sync.ended, NULL);

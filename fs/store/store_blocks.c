@@ -323,16 +323,16 @@ static int find_run(struct store_blocks *blocks, uint64_t want, uint64_t *out_fi
 	unsigned int need = (unsigned int)min_u64(want, GOOD_RUN);
 	unsigned int start;
 	size_t group;
-	int err = 0;
+	int err;
 
 	if (!group_with(blocks, need, &group)) {
-		/* what is missing is behind all groups, and a whole new group is a good run */
-		if (blocks->groups_count >= STORE_BLOCKS_END / GROUP_BLOCKS)
+		/* what is missing is behind all groups: the first fresh one is a good run */
+		group = blocks->groups_count;
+		if (group >= STORE_BLOCKS_END / GROUP_BLOCKS)
 			return -ENOSPC;
-		err = grow(blocks, blocks->groups_count + 1);
+		err = grow(blocks, group + 1);
 		if (err)
 			return err;
-		group_with(blocks, need, &group);
 	}
 	start = run_find(&blocks->groups[group], need);
 	*out_first = (uint64_t)group * GROUP_BLOCKS + start;

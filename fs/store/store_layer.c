@@ -2,8 +2,9 @@
 /*
  * A skip list whose nodes and values lie in a few large pieces of memory, which are freed together.
  *
- * A node carries the first 16 bytes of its key as two numbers: with the overlay's keys (a node's id,
- * a type, the start of a hash) they decide nearly every comparison, without a second cache line.
+ * Each link carries the first 16 bytes of the key that it leads to, as two numbers. With the overlay's
+ * keys (a node's id, a type, the start of a hash) they decide nearly every comparison, and no cache
+ * line is fetched of nodes that a search only looks at and passes by.
  */
 #include "store/store_layer.h"
 
@@ -20,15 +21,19 @@
 #define PIECE_LARGEST 65536u
 #define ALIGNMENT 8u
 
-struct node {
+struct link {
 	uint64_t head[2]; /* the first bytes of the key, big-endian, as if zeros followed it */
+	struct node *to; /* NULL: the end */
+};
+
+struct node {
 	uint8_t *value; /* stays where a record is deleted: the next value may fit */
 	uint32_t len;
 	uint32_t room; /* at value */
 	uint16_t key_len;
 	uint8_t height;
 	bool deleted;
-	struct node *next[]; /* height; then the key */
+	struct link next[]; /* height; then the key */
 };
 
 struct piece {
@@ -39,7 +44,7 @@ struct piece {
 };
 
 struct store_layer {
-	struct node *first[LEVELS];
+	struct link first[LEVELS];
 	unsigned int height; /* the highest node's */
 	uint32_t random;
 	size_t count;
@@ -56,7 +61,7 @@ struct probe {
 };
 
 /* For each level the array that leads on from there: the layer's own, or that of a node before. */
-typedef struct node **path[LEVELS];
+typedef struct link *path[LEVELS];
 
 static const uint8_t *node_key(const struct node *node)
 {
@@ -92,67 +97,72 @@ int store_key_compare(const struct store_key *a, const struct store_key *b)
 	return bytes_compare(a->bytes, a->len, b->bytes, b->len);
 }
 
-static int node_compare(const struct node *node, const struct probe *probe)
+static int link_compare(const struct link *link, const struct probe *probe)
 {
-	if (node->head[0] != probe->head[0])
-		return node->head[0] < probe->head[0] ? -1 : 1;
-	if (node->head[1] != probe->head[1])
-		return node->head[1] < probe->head[1] ? -1 : 1;
-	return bytes_compare(node_key(node), node->key_len, probe->key, probe->len);
+	if (link->head[0] != probe->head[0])
+		return link->head[0] < probe->head[0] ? -1 : 1;
+	if (link->head[1] != probe->head[1])
+		return link->head[1] < probe->head[1] ? -1 : 1;
+	return bytes_compare(node_key(link->to), link->to->key_len, probe->key, probe->len);
 }
 
-static bool is_below(const struct node *node, const struct probe *probe)
+static bool is_below(const struct link *link, const struct probe *probe)
 {
-	return node && node_compare(node, probe) < 0;
+	return link->to && link_compare(link, probe) < 0;
 }
 
-/* The first node not below @probe. */
-static struct node *find(const struct store_layer *layer, const struct probe *probe)
+static bool is_at(const struct link *link, const struct probe *probe)
 {
-	struct node *const *from = layer->first;
+	return link->to && link_compare(link, probe) == 0;
+}
+
+/* The link to the first node not below @probe. */
+static const struct link *find(const struct store_layer *layer, const struct probe *probe)
+{
+	const struct link *from = layer->first;
 	const struct node *known = NULL; /* not below, seen one level higher */
 
 	for (unsigned int level = layer->height; level-- > 0;) {
-		while (from[level] != known && is_below(from[level], probe))
-			from = from[level]->next;
-		known = from[level];
+		while (from[level].to != known && is_below(&from[level], probe))
+			from = from[level].to->next;
+		known = from[level].to;
 	}
-	return from[0];
+	return from;
 }
 
 /* As find, and the way there. */
-static struct node *path_find(struct store_layer *layer, path way, const struct probe *probe)
+static struct link *path_find(struct store_layer *layer, path way, const struct probe *probe)
 {
-	struct node **from = layer->first;
+	struct link *from = layer->first;
 	const struct node *known = NULL;
 
 	for (unsigned int level = LEVELS; level-- > 0;) {
-		while (from[level] != known && is_below(from[level], probe))
-			from = from[level]->next;
-		known = from[level];
+		while (from[level].to != known && is_below(&from[level], probe))
+			from = from[level].to->next;
+		known = from[level].to;
 		way[level] = from;
 	}
-	return from[0];
+	return from;
 }
 
 /*
  * Moves @way on to @probe, which is not below what it led to before: near ones are found near.
- * Returns the first node not below @probe.
+ * Returns the link to the first node not below @probe.
  */
-static struct node *path_move(const struct store_layer *layer, path way, const struct probe *probe)
+static struct link *path_move(const struct store_layer *layer, path way, const struct probe *probe)
 {
 	unsigned int level = 0;
-	struct node **from;
+	struct link *from;
 
-	while (level + 1 < layer->height && is_below(way[level + 1][level + 1], probe))
+	while (level + 1 < layer->height && is_below(&way[level + 1][level + 1], probe))
 		level++;
 	from = way[level];
 	for (;; level--) {
-		while (is_below(from[level], probe))
-			from = from[level]->next;
+		while (is_below(&from[level], probe))
+			from = from[level].to->next;
 		way[level] = from;
 		if (level == 0)
-			return from[0];
+			return from;
 	}
 }
 
@@ -232,7 +242,7 @@ static void *carve(struct store_layer *layer, size_t size)
 
 static size_t node_size(unsigned int height, size_t key_len)
 {
-	return rounded(sizeof(struct node) + height * sizeof(struct node *) + key_len);
+	return rounded(sizeof(struct node) + height * sizeof(struct link) + key_len);
 }
 
 static unsigned int random_height(struct store_layer *layer)
@@ -254,8 +264,6 @@ static struct node *insert(struct store_layer *layer, path way, const struct pro
 {
 	struct node *node = carve(layer, node_size(height, probe->len));
 
-	node->head[0] = probe->head[0];
-	node->head[1] = probe->head[1];
 	node->value = carve(layer, rounded(len));
 	node->len = 0;
 	node->room = (uint32_t)rounded(len);
@@ -265,7 +273,7 @@ static struct node *insert(struct store_layer *layer, path way, const struct pro
 	memcpy(node->next + height, probe->key, probe->len);
 	for (unsigned int level = 0; level < height; level++) {
 		node->next[level] = way[level][level];
-		way[level][level] = node;
+		way[level][level] = (struct link){{probe->head[0], probe->head[1]}, node};
 	}
 	if (layer->height < height)
 		layer->height = height;
@@ -303,13 +311,15 @@ static int place(struct store_layer *layer, const struct store_key *key, bool de
 		 struct node **out)
 {
 	struct probe probe;
+	struct link *at;
 	struct node *node;
 	path way;
 	int err;
 
 	probe_make(&probe, key->bytes, key->len);
-	node = path_find(layer, way, &probe);
-	if (node && node_compare(node, &probe) == 0) {
+	at = path_find(layer, way, &probe);
+	if (is_at(at, &probe)) {
+		node = at->to;
 		err = make_room(layer, node, len);
 		if (err)
 			return err;
@@ -367,14 +377,14 @@ static bool show(const struct node *node, struct store_layer_record *out)
 bool store_layer_get(const struct store_layer *layer, const struct store_key *key,
 		     struct store_layer_record *out)
 {
-	const struct node *node;
+	const struct link *at;
 	struct probe probe;
 
 	if (layer->count == 0)
 		return false;
 	probe_make(&probe, key->bytes, key->len);
-	node = find(layer, &probe);
-	return node && node_compare(node, &probe) == 0 && show(node, out);
+	at = find(layer, &probe);
+	return is_at(at, &probe) && show(at->to, out);
 }
 
 bool store_layer_seek(const struct store_layer *layer, const struct store_key *key,
@@ -383,9 +393,9 @@ bool store_layer_seek(const struct store_layer *layer, const struct store_key *k
 	struct probe probe;
 
 	if (!key)
-		return show(layer->first[0], out);
+		return show(layer->first[0].to, out);
 	probe_make(&probe, key->bytes, key->len);
-	return show(find(layer, &probe), out);
+	return show(find(layer, &probe)->to, out);
 }
 
 bool store_layer_next(const struct store_layer *layer, struct store_layer_record *record)
@@ -393,7 +403,7 @@ bool store_layer_next(const struct store_layer *layer, struct store_layer_record
 	const struct node *node = record->node;
 
 	(void)layer;
-	return show(node->next[0], record);
+	return show(node->next[0].to, record);
 }
 
 int store_layer_merge(struct store_layer *into, const struct store_layer *newer)
@@ -403,16 +413,18 @@ int store_layer_merge(struct store_layer *into, const struct store_layer *newer)
 
 	if (err)
 		return err;
-	for (const struct node *from = newer->first[0]; from; from = from->next[0]) {
+	for (const struct link *link = newer->first; link->to; link = link->to->next) {
+		const struct node *from = link->to;
 		struct probe probe = {
-			.head = {from->head[0], from->head[1]},
+			.head = {link->head[0], link->head[1]},
 			.key = node_key(from),
 			.len = from->key_len,
 		};
-		struct node *node = from == newer->first[0] ? path_find(into, way, &probe)
-							    : path_move(into, way, &probe);
+		struct link *at = link == newer->first ? path_find(into, way, &probe)
+						       : path_move(into, way, &probe);
+		struct node *node = at->to;
 
-		if (!node || node_compare(node, &probe) != 0)
+		if (!is_at(at, &probe))
 			node = insert(into, way, &probe, from->height, from->len);
 		else
 			make_room(into, node, from->len); /* was ensured */

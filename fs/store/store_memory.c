@@ -410,7 +410,7 @@ static int memory_create(struct memory **out)
 
 	if (!memory)
 		return -ENOMEM;
-	err = -pthread_rwlock_init(&memory->lock, NULL);
+	err = store_lock_init(&memory->lock);
 	if (err == 0)
 		err = -pthread_mutex_init(&memory->faults_lock, NULL);
 	if (err) {

@@ -167,6 +167,12 @@ int store_init(struct store *store, const struct store_ops *ops,
 void store_finish(struct store *store);
 
 /*
+ * A lock that a writer gets although there are always some readers: by default a few busy ones keep
+ * it out for ever. Nobody may read inside a read.
+ */
+int store_lock_init(pthread_rwlock_t *lock);
+
+/*
  * Verifies the CRC-32C over key and value that ends @value, and takes it off *@len. -EBADMSG: it is
  * wrong, or there is none. Logs nothing.
  */
