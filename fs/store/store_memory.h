@@ -58,4 +58,10 @@ int store_memory_cut_power(struct store *store, const struct store_options *opti
  */
 int store_memory_flip(struct store *store, const struct store_key *key, size_t bit);
 
+/*
+ * As store_writer_create, for those who cannot wait: syncs what is @old_ms old, and looks for it every
+ * @look_ms.
+ */
+int store_writer_start(unsigned int old_ms, unsigned int look_ms, struct store_writer **out);
+
 #endif

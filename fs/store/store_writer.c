@@ -13,13 +13,18 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "store/store_memory.h"
 #include "store/store_private.h"
 
 #define THREADS_MAX 4u
-#define LOOK_MS 500u
+
+/* How old a change may become, and how often one looks for old ones. */
 #define OLD_MS 2000u
+#define LOOK_MS 500u
 
 struct store_writer {
+	unsigned int old_ms;
+	unsigned int look_ms;
 	pthread_mutex_t lock;
 	pthread_cond_t work; /* a store was kicked, the one that looks is gone, or the end */
 	pthread_cond_t done; /* a store is not busy any more */
@@ -31,13 +36,13 @@ struct store_writer {
 	struct store *first; /* borrowed */
 };
 
-static bool is_due(const struct store *store, uint64_t now)
+static bool is_due(const struct store_writer *writer, const struct store *store, uint64_t now)
 {
 	uint64_t since = store->dirty_since;
 
 	if (store->writing.busy)
 		return false;
-	return store->kicked || (since && now >= since + OLD_MS);
+	return store->kicked || (since && now >= since + writer->old_ms);
 }
 
 /* The store that waits the longest, of those that are due. */
@@ -47,7 +52,8 @@ static struct store *find_due(const struct store_writer *writer)
 	struct store *found = NULL;
 
 	for (struct store *store = writer->first; store; store = store->writing.next)
-		if (is_due(store, now) && (!found || store->dirty_since < found->dirty_since))
+		if (is_due(writer, store, now) &&
+		    (!found || store->dirty_since < found->dirty_since))
 			found = store;
 	return found;
 }
@@ -63,7 +69,8 @@ static void wait_locked(struct store_writer *writer)
 	} else {
 		writer->looking = true;
 		clock_gettime(CLOCK_MONOTONIC, &until);
-		until.tv_nsec += LOOK_MS * 1000000L;
+		until.tv_sec += writer->look_ms / 1000;
+		until.tv_nsec += writer->look_ms % 1000 * 1000000L;
 		if (until.tv_nsec >= 1000000000L) {
 			until.tv_nsec -= 1000000000L;
 			until.tv_sec++;
@@ -112,9 +119,9 @@ static void sync_locked(struct store_writer *writer, struct store *store)
 	pthread_mutex_unlock(&writer->lock);
 	err = store_sync(store);
 	pthread_mutex_lock(&writer->lock);
-	if (err != store->writing.err && err)
+	if (err != store->writing.err && err && !store->broken)
 		log_warn("store: %s: cannot write back: %s", store->ops->kind, strerror(-err));
-	else if (err != store->writing.err)
+	else if (err != store->writing.err && !err)
 		log_warn("store: %s: writing back works again", store->ops->kind);
 	store->writing.err = err;
 	store->writing.busy = false;
@@ -154,13 +161,15 @@ static int init_conditions(struct store_writer *writer)
 	return -err;
 }
 
-int store_writer_create(struct store_writer **out)
+int store_writer_start(unsigned int old_ms, unsigned int look_ms, struct store_writer **out)
 {
 	CLEANUP(freep) struct store_writer *writer = calloc(1, sizeof(*writer));
 	int err;
 
 	if (!writer)
 		return -ENOMEM;
+	writer->old_ms = old_ms;
+	writer->look_ms = look_ms;
 	err = -pthread_mutex_init(&writer->lock, NULL);
 	if (err == 0)
 		err = init_conditions(writer);
@@ -173,6 +182,11 @@ int store_writer_create(struct store_writer **out)
 		return -EAGAIN;
 	*out = TAKE(writer);
 	return 0;
+}
+
+int store_writer_create(struct store_writer **out)
+{
+	return store_writer_start(OLD_MS, LOOK_MS, out);
 }
 
 void store_writer_destroy(struct store_writer *writer)
