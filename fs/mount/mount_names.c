@@ -29,26 +29,6 @@ static int make(fuse_req_t req, fuse_ino_t dir, const char *name, struct tree_ne
 	return mount_entry_fill_attr(server, &attr, mount_name_timeout(server, dir), out);
 }
 
-void mount_on_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode,
-		     struct fuse_file_info *fi)
-{
-	struct mount_server *server = mount_server_of(req);
-	struct tree_new node = {
-		.mode = S_IFREG | (mode & ALLPERMS),
-		.umask = fuse_req_ctx(req)->umask,
-	};
-	struct fuse_entry_param entry;
-	int err = make(req, dir, name, &node, &entry);
-
-	if (err) {
-		fuse_reply_err(req, -err);
-		return;
-	}
-	fi->keep_cache = 1;
-	if (fuse_reply_create(req, &entry, fi) != 0)
-		tree_release(server->tree, entry.ino, 1);
-}
-
 void mount_on_mknod(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, dev_t rdev)
 {
 	struct tree_new node = {

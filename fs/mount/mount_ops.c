@@ -44,6 +44,10 @@ const struct fuse_lowlevel_ops mount_read_only_ops = {
 	READING_OPS,
 };
 
+/*
+ * No create, which would make and open: where open is not answered, the kernel makes files by mknod, and
+ * so it has nothing to release either.
+ */
 const struct fuse_lowlevel_ops mount_writable_ops = {
 	READING_OPS,
 	.forget = mount_on_forget,
@@ -56,7 +60,6 @@ const struct fuse_lowlevel_ops mount_writable_ops = {
 	.symlink = mount_on_symlink,
 	.rename = mount_on_rename,
 	.link = mount_on_link,
-	.create = mount_on_create,
 	.write = mount_on_write,
 	.fsync = mount_on_fsync,
 	.fsyncdir = mount_on_fsync,

@@ -117,8 +117,6 @@ void mount_on_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t coo
 			  struct fuse_file_info *fi);
 
 /* mount_names.c */
-void mount_on_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode,
-		     struct fuse_file_info *fi);
 void mount_on_mknod(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, dev_t rdev);
 void mount_on_mkdir(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode);
 void mount_on_symlink(fuse_req_t req, const char *target, fuse_ino_t dir, const char *name);
