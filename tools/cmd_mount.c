@@ -9,39 +9,53 @@
 #include "base/log.h"
 #include "mount_words.h"
 
-/* Letters above every char. */
-enum {
-	OPTION_OVERLAY = 0x2000,
-};
-
 /* What is mounted, as struct mount_source has it. */
 struct image_source {
 	const char *image;
-	const struct stack_options *options;
+	struct stack_options options;
+	bool writable;
+	struct store_writer *writer;
 	struct stack *stack;
 };
-
-static int open_image(void *ctx, struct tree **out)
-{
-	struct image_source *source = ctx;
-	int err = stack_open(source->image, source->options, &source->stack);
-
-	if (!err)
-		*out = stack_tree(source->stack);
-	return err;
-}
 
 static int close_image(void *ctx)
 {
 	struct image_source *source = ctx;
+	int err = stack_close(source->stack);
 
-	return stack_close(source->stack);
+	store_writer_destroy(source->writer);
+	return err;
+}
+
+static int open_image(void *ctx, struct tree **out)
+{
+	struct image_source *source = ctx;
+	int err = 0;
+
+	if (source->writable)
+		err = store_writer_create(&source->writer);
+	if (err) {
+		log_error("mount: no thread to write with: %s", strerror(-err));
+		return err;
+	}
+	source->options.writer = source->writer;
+	err = stack_open(source->image, &source->options, &source->stack);
+	if (err) {
+		store_writer_destroy(source->writer);
+		return err;
+	}
+	*out = stack_tree(source->stack);
+	return 0;
 }
 
 /* @fake: all but the mount. */
 static int mount_image(const char *image, const char *dir, struct mount_words *words, bool fake)
 {
-	struct image_source ctx = {.image = image, .options = &words->stack};
+	struct image_source ctx = {
+		.image = image,
+		.options = words->stack,
+		.writable = words->mount.writable,
+	};
 	const struct mount_source source = {
 		.ctx = &ctx,
 		.open = open_image,
@@ -50,8 +64,11 @@ static int mount_image(const char *image, const char *dir, struct mount_words *w
 	struct tree *tree;
 	char *real;
 
-	if (fake)
+	if (fake) {
+		ctx.writable = false;
+		ctx.options.overlay = NULL; /* it would be made */
 		return open_image(&ctx, &tree) || close_image(&ctx) ? STATUS_FAILED : STATUS_DONE;
+	}
 	if (!words->fsname) {
 		real = realpath(image, NULL);
 		words->fsname = real ? real : strdup(image);
@@ -66,7 +83,6 @@ static int run_with(struct mount_words *words, int argc, char **argv)
 		{"foreground", no_argument, NULL, 'f'},
 		{"read-only", no_argument, NULL, 'r'},
 		{"options", required_argument, NULL, 'o'},
-		{"overlay", required_argument, NULL, OPTION_OVERLAY},
 		{0},
 	};
 	struct common_options common = COMMON_OPTIONS_DEFAULT;
@@ -75,10 +91,10 @@ static int run_with(struct mount_words *words, int argc, char **argv)
 	while ((option = options_next(&cmd_mount, argc, argv, "fro:", options, &common)) >= 0) {
 		if (option == 'f')
 			words->mount.foreground = true;
+		if (option == 'r')
+			status = mount_words_add(words, "ro");
 		if (option == 'o')
 			status = mount_words_add(words, optarg);
-		if (option == OPTION_OVERLAY)
-			status = mount_words_refuse_overlay(optarg);
 		if (status)
 			return status;
 	}
@@ -92,7 +108,12 @@ static int run_with(struct mount_words *words, int argc, char **argv)
 				   argv[optind + 2]);
 	if (common.partition >= 0)
 		words->stack.partition = common.partition;
-	return mount_image(argv[optind], argv[optind + 1], words, false);
+	if (common.overlay)
+		words->stack.overlay = common.overlay;
+	if (common.state)
+		words->stack.state = common.state;
+	status = mount_words_settle(words);
+	return status ? status : mount_image(argv[optind], argv[optind + 1], words, false);
 }
 
 static int run(int argc, char **argv)
@@ -125,7 +146,8 @@ static int help_mount(struct mount_words *words, int argc, char **argv)
 			words->mount.namespace = optarg;
 			break;
 		case 'o':
-			status = mount_words_add(words, optarg);
+		case 'r':
+			status = mount_words_add(words, option == 'r' ? "ro" : optarg);
 			if (status)
 				return status;
 			break;
@@ -133,7 +155,7 @@ static int help_mount(struct mount_words *words, int argc, char **argv)
 			log_error("mount.bramble: -%c: unknown option, or its value is missing",
 				  optopt);
 			return STATUS_USAGE;
-		default: /* the list of mounts, ro and rw, the type: nothing to do */
+		default: /* the list of mounts, rw, the type: nothing to do */
 			break;
 		}
 	}
@@ -142,7 +164,8 @@ static int help_mount(struct mount_words *words, int argc, char **argv)
 			  "IMAGE DIR [-sfnv] [-N NAMESPACE] [-o OPTIONS]");
 		return STATUS_USAGE;
 	}
-	return mount_image(argv[optind], argv[optind + 1], words, fake);
+	status = mount_words_settle(words);
+	return status ? status : mount_image(argv[optind], argv[optind + 1], words, fake);
 }
 
 int mount_helper(int argc, char **argv)
@@ -158,14 +181,20 @@ int mount_helper(int argc, char **argv)
 
 const struct command cmd_mount = {
 	.name = "mount",
-	.summary = "show an image as a directory, read-only",
-	.arguments = "IMAGE DIR [-f] [-r] [-o OPTION,...]",
-	.help = "Options:\n"
+	.summary = "show an image as a directory, with or without an overlay",
+	.arguments = "IMAGE DIR [--overlay NAME] [-f] [-r] [-o OPTION,...]",
+	.help = "Read-only, unless there is an overlay: this takes all changes, the image stays "
+		"as it is.\n"
+		"\n"
+		"Options:\n"
 		"  -f, --foreground stay, until DIR is unmounted or a signal comes\n"
-		"  -r, --read-only  as it is anyway\n"
+		"  -r, --read-only  change nothing, in an overlay neither\n"
 		"  -o OPTION,...    see below; those of mount(8) and fstab(5) are accepted\n"
 		"\n"
 		"Options behind -o:\n"
+		"  overlay=NAME, state=DIR, partition=N\n"
+		"                   as --overlay, --state and --partition\n"
+		"  ro, rw           as --read-only; not so, which an overlay is anyway\n"
 		"  allow_other      let other users in; modes and ACLs in the image then count\n"
 		"  default_permissions\n"
 		"                   let modes in the image count for yourself as well\n"
@@ -176,12 +205,12 @@ const struct command cmd_mount = {
 		"  uid=N, gid=N     owner and group of all files of FAT volumes\n"
 		"  umask=MODE       permissions that these files do not have, octal\n"
 		"  time_offset=MIN  minutes from UTC that their times are in\n"
-		"  partition=N      show this partition alone\n"
 		"  fsname=TEXT      the source that mount(8) shows, instead of IMAGE\n"
 		"  nosuid, nodev, noexec, noatime; suid and dev for root\n"
 		"\n"
 		"Without allow_other nobody but you gets in, and nothing is checked: you may read\n"
-		"every file in the image. \"bramble umount DIR\" ends the mount.\n",
-	.flags = COMMAND_IMAGE,
+		"every file in the image, and change it in an overlay, where new files are yours.\n"
+		"\"bramble umount DIR\" ends the mount, and returns when all is saved.\n",
+	.flags = COMMAND_IMAGE | COMMAND_OVERLAY,
 	.run = run,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* bramble umount: ends a mount, and returns when its process has ended. */
+/* bramble umount: ends a mount, and returns when all is saved and its process has ended. */
 #include "tools.h"
 
 #include "mount/mount.h"
@@ -27,7 +27,7 @@ static int run(int argc, char **argv)
 
 const struct command cmd_umount = {
 	.name = "umount",
-	.summary = "end a mount, and wait until its process has ended",
+	.summary = "end a mount, and wait until all is saved",
 	.arguments = "DIR [-l]",
 	.help = "Options:\n"
 		"  -l, --lazy       detach DIR at once, though it is in use; its process ends "

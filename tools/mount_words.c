@@ -19,6 +19,7 @@ enum meaning {
 	WORD_IGNORE,
 	WORD_PASS, /* libfuse or the kernel understands it */
 	WORD_PASS_ROOT, /* the same, for root alone */
+	WORD_RO,
 	WORD_RW,
 	WORD_ALLOW_OTHER,
 	WORD_ALLOW_ROOT,
@@ -35,6 +36,7 @@ enum meaning {
 	WORD_SUBTYPE,
 	WORD_PARTITION,
 	WORD_OVERLAY,
+	WORD_STATE,
 };
 
 /* Patterns as fnmatch(3) has them; one that ends in "=*" takes a value. */
@@ -42,6 +44,7 @@ static const struct {
 	const char *pattern;
 	enum meaning meaning;
 } meanings[] = {
+	{"ro", WORD_RO},
 	{"rw", WORD_RW},
 	{"allow_other", WORD_ALLOW_OTHER},
 	{"allow_root", WORD_ALLOW_ROOT},
@@ -59,6 +62,7 @@ static const struct {
 	{"subtype=*", WORD_SUBTYPE},
 	{"partition=*", WORD_PARTITION},
 	{"overlay=*", WORD_OVERLAY},
+	{"state=*", WORD_STATE},
 	{"suid", WORD_PASS_ROOT},
 	{"dev", WORD_PASS_ROOT},
 	{"nosuid", WORD_PASS},
@@ -69,9 +73,10 @@ static const struct {
 	{"auto_unmount", WORD_PASS},
 	{"max_read=*", WORD_PASS},
 	{"*context=*", WORD_PASS},
-	/* mount(8) and fstab(5) have them; they are done with, or say nothing to what is read-only */
-	{"ro", WORD_IGNORE},
-	{"state=*", WORD_IGNORE},
+	/*
+	 * mount(8) and fstab(5) have them; they are done with, or say nothing here: reading sets no
+	 * times, and how soon what was written is safe is the overlay's business
+	 */
 	{"defaults", WORD_IGNORE},
 	{"auto", WORD_IGNORE},
 	{"noauto", WORD_IGNORE},
@@ -203,12 +208,6 @@ static int pass_on(struct mount_words *words, const char *word)
 	return STATUS_DONE;
 }
 
-int mount_words_refuse_overlay(const char *name)
-{
-	log_error("overlay %s: this version mounts read-only and keeps no overlays", name);
-	return STATUS_FAILED;
-}
-
 static int apply(struct mount_words *words, enum meaning meaning, const char *word)
 {
 	const char *equals = strchr(word, '=');
@@ -217,11 +216,11 @@ static int apply(struct mount_words *words, enum meaning meaning, const char *wo
 	switch (meaning) {
 	case WORD_IGNORE:
 		return STATUS_DONE;
+	case WORD_RO:
 	case WORD_RW:
-		if (words->helper)
-			return STATUS_DONE;
-		log_error("-o rw: an image is mounted read-only; use --overlay");
-		return STATUS_FAILED;
+		words->read_only = meaning == WORD_RO;
+		words->read_write = meaning == WORD_RW;
+		return STATUS_DONE;
 	case WORD_PASS_ROOT:
 		if (geteuid() != 0)
 			return wrong(word, "only root may ask for this");
@@ -254,7 +253,9 @@ static int apply(struct mount_words *words, enum meaning meaning, const char *wo
 	case WORD_SUBTYPE:
 		return set_string(&words->subtype, &words->mount.subtype, value);
 	case WORD_OVERLAY:
-		return mount_words_refuse_overlay(value);
+		return set_string(&words->overlay, &words->stack.overlay, value);
+	case WORD_STATE:
+		return set_string(&words->state, &words->stack.state, value);
 	case WORD_UID:
 	case WORD_GID:
 	case WORD_UMASK:
@@ -301,9 +302,22 @@ int mount_words_add(struct mount_words *words, const char *text)
 	}
 }
 
+int mount_words_settle(struct mount_words *words)
+{
+	if (!words->stack.overlay && words->read_write && !words->helper) {
+		log_error("-o rw: an image is mounted read-only; use --overlay");
+		return STATUS_FAILED;
+	}
+	words->mount.writable = words->stack.overlay && !words->read_only;
+	words->stack.overlay_read_only = !words->mount.writable;
+	return STATUS_DONE;
+}
+
 void mount_words_finish(struct mount_words *words)
 {
 	free(words->fsname);
 	free(words->subtype);
+	free(words->overlay);
+	free(words->state);
 	free(words->pass);
 }

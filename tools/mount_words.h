@@ -14,8 +14,12 @@ struct mount_words {
 	struct mount_options mount; /* its strings are owned here */
 	bool helper; /* for mount(8): rw is only its default and means nothing */
 	bool sloppy; /* unknown words are ignored */
+	bool read_only; /* asked for, by ro or -r */
+	bool read_write; /* asked for by rw, later than any ro */
 	char *fsname;
 	char *subtype;
+	char *overlay;
+	char *state;
 	char *pass; /* words for libfuse, which parses them again */
 	size_t pass_len;
 };
@@ -31,8 +35,11 @@ struct mount_words {
  */
 int mount_words_add(struct mount_words *words, const char *text);
 
-/* What --overlay and overlay= get for an answer. Returns an exit status. */
-int mount_words_refuse_overlay(const char *name);
+/*
+ * To be called behind the last word, and before the options are used: what words mean together.
+ * Returns an exit status.
+ */
+int mount_words_settle(struct mount_words *words);
 
 void mount_words_finish(struct mount_words *words);
 

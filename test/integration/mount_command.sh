@@ -75,8 +75,6 @@ said err "-o no_such_option: unknown option"
 expect 2 bramble umount
 expect 1 bramble mount -o rw pi.img m
 said err "an image is mounted read-only; use --overlay"
-expect 1 bramble mount --overlay kitchen pi.img m
-said err "overlay kitchen"
 expect 1 bramble mount absent.img m
 said err "absent.img"
 expect 1 bramble mount --partition 7 pi.img m
@@ -87,6 +85,22 @@ expect 0 bramble mount --help
 expect 2 bramble no-such-command
 said err "bramble help"
 findmnt m && fail "mounted all the same"
+
+# An overlay, by its option and by words; ro shows it as it is
+expect 0 bramble mount pi.img m --overlay kitchen --state state
+echo attic >m/etc/hostname
+expect 0 bramble umount m
+expect 0 bramble mount -o overlay=kitchen,state=state,ro pi.img m
+[ "$(cat m/etc/hostname)" = attic ] || fail "no overlay"
+! touch m/etc/hostname 2>/dev/null || fail "ro is writable"
+expect 0 bramble umount m
+expect 0 bramble mount -r -o rw,overlay=kitchen --state "$work/state" pi.img m
+echo cellar >m/etc/hostname || fail "rw comes last, and is not writable"
+expect 0 bramble umount m
+expect 0 bramble mount pi.img m
+shown
+expect 0 bramble umount m
+[ "$before" = "$(sha256sum <pi.img)" ] || fail "the image was written"
 
 # Where others may enter, access control lists count as on a local file system
 if [ "$(id -u)" = 0 ] && command -v setfacl >/dev/null && setfacl -m u:65534:r root/etc/fstab; then
@@ -140,7 +154,18 @@ mount -T fstab m || fail "mount by fstab"
 shown
 findmnt -n -o OPTIONS m | grep -q default_permissions || fail "allow_other without permissions"
 umount m
-mount -f -t bramble pi.img m || fail "mount -f"
+mount -f -t bramble -o overlay=new,state="$work/state" pi.img m || fail "mount -f"
 findmnt m && fail "mount -f mounts"
+[ ! -e state/overlays/new ] || fail "mount -f makes an overlay"
+echo "$work/pi.img $work/m bramble overlay=kitchen,state=$work/state,noauto 0 0" >fstab
+mount -T fstab m || fail "an overlay by fstab"
+[ "$(cat m/etc/hostname)" = cellar ] && touch m/etc/hostname || fail "an overlay by fstab"
+umount m
+mount -T fstab -o ro m || fail "an overlay by fstab, ro"
+! touch m/etc/hostname 2>/dev/null || fail "ro is writable"
+umount m
+mount -r -t bramble -o overlay=kitchen,state="$work/state" pi.img m || fail "mount -r"
+! touch m/etc/hostname 2>/dev/null || fail "mount -r is writable"
+umount m
 mount -t bramble absent.img m 2>err && fail "mount -t bramble of nothing"
 said err "absent.img"
