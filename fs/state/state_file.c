@@ -63,7 +63,7 @@ int state_info_load(const char *folder, struct state_info *out)
 	CLEANUP(freep) char *file = state_join(folder, INFO_NAME);
 	CLEANUP(freep) char *text = malloc(INFO_BYTES_MAX + 1);
 	CLEANUP(closep) int fd = -1;
-	size_t len;
+	size_t len = 0;
 	int err;
 
 	if (!file || !text)
