@@ -2,11 +2,13 @@
 /*
  * Runs the load of store_model.h on an embedded store, for the tests of crashes and full disks:
  *
- *	store_run create DIR
+ *	store_run create DIR                    prints "acknowledged 0"
  *	store_run write DIR SEED COUNT [EVERY]  until it has done COUNT, syncing each EVERY; prints
  *	                                        "acknowledged N" when the first N are durable
  *	store_run verify DIR SEED AT-LEAST      what is there is the state after N >= AT-LEAST, and
  *	                                        nothing else; prints "state N clean|unclean"
+ *	store_run survive SEED DIR LINE         as verify, of what a power cut left; LINE is the last
+ *	                                        that the writer printed, or empty
  *	store_run kill DIR SEED ROUNDS          kills a writer that often, and verifies
  *	store_run fill DIR SEED                 until the disk is full; then makes room, and goes on
  *	store_run check DIR
@@ -31,6 +33,7 @@
 #define KILL_MS_MAX 40u
 #define KILL_COUNT 1000000u /* transactions: more than the writer gets to */
 #define FULL_ROUNDS 3u
+#define TRIES 3u /* when the disk is full */
 
 static int fail(const char *what, int err)
 {
@@ -74,6 +77,24 @@ static void acknowledge(uint64_t done)
 		_exit(1);
 }
 
+static bool is_full(int err)
+{
+	return err == -ENOSPC || err == -EDQUOT;
+}
+
+/* A transaction or a sync; a disk that is full may have room a moment later. */
+static int patiently(struct model *model, struct store *store, bool step)
+{
+	int err;
+
+	for (unsigned int i = 0; i < TRIES; i++) {
+		err = step ? model_step(model, store, false) : store_sync(store);
+		if (!is_full(err))
+			break;
+	}
+	return err;
+}
+
 static int run_write(const char *path, uint64_t seed, uint64_t count, uint64_t every)
 {
 	static struct model model;
@@ -85,10 +106,10 @@ static int run_write(const char *path, uint64_t seed, uint64_t count, uint64_t e
 	if (err)
 		return fail(path, err);
 	while (!err && model.done < count) {
-		err = model_step(&model, store, false);
+		err = patiently(&model, store, true);
 		if (err || model.done % every)
 			continue;
-		err = store_sync(store);
+		err = patiently(&model, store, false);
 		if (!err)
 			acknowledge(model.done);
 	}
@@ -129,6 +150,17 @@ static int run_verify(const char *path, uint64_t seed, uint64_t at_least)
 		return 1;
 	}
 	return 0;
+}
+
+static int run_survive(uint64_t seed, const char *path, const char *line)
+{
+	char meta[4096];
+	uint64_t done;
+
+	snprintf(meta, sizeof(meta), "%s/meta", path);
+	if (sscanf(line, "acknowledged %" SCNu64, &done) == 1)
+		return run_verify(path, seed, done);
+	return access(meta, F_OK) ? 0 : run_verify(path, seed, 0);
 }
 
 /* Kill --------------------------------------------------------------------------------------------- */
@@ -199,11 +231,6 @@ static int run_kill(const char *path, uint64_t seed, uint64_t rounds)
 }
 
 /* Full --------------------------------------------------------------------------------------------- */
-
-static bool is_full(int err)
-{
-	return err == -ENOSPC || err == -EDQUOT;
-}
 
 static int delete_one(void *ctx, const struct store_key *key, const void *value, size_t len)
 {
@@ -357,8 +384,14 @@ int main(int argc, char **argv)
 	const char *path = argc > 2 ? argv[2] : "";
 	int err;
 
-	if (!strcmp(what, "create") || !strcmp(what, "remove")) {
-		err = *what == 'c' ? store_embedded_create(path) : store_embedded_remove(path);
+	if (!strcmp(what, "create")) {
+		err = store_embedded_create(path);
+		if (!err)
+			acknowledge(0);
+		return err ? fail(path, err) : 0;
+	}
+	if (!strcmp(what, "remove")) {
+		err = store_embedded_remove(path);
 		return err ? fail(path, err) : 0;
 	}
 	if (!strcmp(what, "check"))
@@ -380,6 +413,8 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "write"))
 		return run_write(path, number(argv[3]), number(argv[4]),
 				 argc > 5 ? number(argv[5]) : SYNC_EVERY);
+	if (!strcmp(what, "survive"))
+		return run_survive(number(path), argv[3], argv[4]);
 	if (!strcmp(what, "verify"))
 		return run_verify(path, number(argv[3]), number(argv[4]));
 	if (!strcmp(what, "kill"))
