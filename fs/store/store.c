@@ -113,8 +113,10 @@ int store_close(struct store *store)
 		return 0;
 	if (store->writer)
 		store_writer_remove(store->writer, store);
-	if (!store->read_only)
+	if (!store->read_only) {
 		err = store_sync(store);
+		store_punch(store);
+	}
 	closed = store->ops->close(store, err == 0);
 	return err ? err : closed;
 }
@@ -299,8 +301,6 @@ int store_blocks_take(struct store *store, uint64_t want, uint64_t *out_first, u
 	int err = store_may_change(store);
 
 	if (err == 0)
-		err = store_use(store);
-	if (err == 0)
 		err = store_blocks_find(&store->blocks, want, &first, &got);
 	if (err)
 		return err;
@@ -361,18 +361,24 @@ int store_blocks_ready(struct store *store)
 
 /* Data --------------------------------------------------------------------------------------------- */
 
-/* Whether the whole range lies in blocks that somebody took. */
+int store_check_blocks(struct store *store, const char *what, uint64_t first, uint64_t count)
+{
+	if (store_blocks_are_taken(&store->blocks, first, count))
+		return 0;
+	log_error("store: %s of blocks that are not taken: %llu+%llu", what,
+		  (unsigned long long)first, (unsigned long long)count);
+	return -EUCLEAN;
+}
+
 static int check_range(struct store *store, const char *what, size_t len, uint64_t offset)
 {
 	uint64_t first = offset / STORE_BLOCK;
 
-	if (range_fits(offset, len, STORE_BLOCKS_END * STORE_BLOCK) &&
-	    store_blocks_are_taken(&store->blocks, first,
-				   div_round_up(offset + len, STORE_BLOCK) - first))
-		return 0;
-	log_error("store: %s of data in blocks that are not taken: %zu bytes at %llu", what, len,
-		  (unsigned long long)offset);
-	return -EUCLEAN;
+	/* beyond all blocks, where the end of the range could wrap */
+	if (!range_fits(offset, len, STORE_BLOCKS_END * STORE_BLOCK))
+		return store_check_blocks(store, what, first, UINT64_MAX);
+	return store_check_blocks(store, what, first,
+				  div_round_up(offset + len, STORE_BLOCK) - first);
 }
 
 /* After a change of data. */
@@ -404,6 +410,8 @@ int store_data_write(struct store *store, const void *buf, size_t len, uint64_t 
 	if (err)
 		return err;
 	err = store->ops->data_write(store, buf, len, offset);
+	if (err && store_reclaim(store, err))
+		err = store->ops->data_write(store, buf, len, offset);
 	/* a write that failed may have done a part */
 	data_touch(store);
 	return err;
@@ -419,9 +427,14 @@ int store_data_allocate(struct store *store, uint64_t first, uint64_t count)
 		return -EOPNOTSUPP;
 	if (count == 0)
 		return 0;
-	if (!store_blocks_are_taken(&store->blocks, first, count))
-		return check_range(store, "allocation", 1, first * STORE_BLOCK);
+	err = store_check_blocks(store, "allocation", first, count);
+	if (err == 0)
+		err = store_use(store);
+	if (err)
+		return err;
 	err = store->ops->data_allocate(store, first * STORE_BLOCK, count * STORE_BLOCK);
+	if (err && store_reclaim(store, err))
+		err = store->ops->data_allocate(store, first * STORE_BLOCK, count * STORE_BLOCK);
 	data_touch(store);
 	return err;
 }
@@ -433,7 +446,7 @@ int store_usage(struct store *store, struct store_usage *out)
 
 	if (err)
 		return err;
-	usage.blocks = store_blocks_taken(&store->blocks) - store->punchable_blocks;
+	usage.blocks = store_blocks_taken(&store->blocks);
 	*out = usage;
 	return 0;
 }

@@ -411,12 +411,11 @@ static uint64_t end_below(const struct store_blocks *blocks, uint64_t end)
 	return end;
 }
 
-void store_blocks_clear(struct store_blocks *blocks, uint64_t first, uint64_t count)
+static void range_clear(struct store_blocks *blocks, uint64_t first, uint64_t count)
 {
 	uint64_t end = first + count;
 	struct part part;
 
-	pthread_mutex_lock(&blocks->lock);
 	assert(range_fits(first, count, blocks->end) && !range_has(blocks, first, count, false));
 	while (part_next(&first, &count, &part)) {
 		/* without memory for bits the blocks stay taken: until the next opening */
@@ -427,6 +426,28 @@ void store_blocks_clear(struct store_blocks *blocks, uint64_t first, uint64_t co
 	}
 	if (end == blocks->end)
 		blocks->end = end_below(blocks, end);
+}
+
+void store_blocks_clear(struct store_blocks *blocks, uint64_t first, uint64_t count)
+{
+	pthread_mutex_lock(&blocks->lock);
+	range_clear(blocks, first, count);
+	pthread_mutex_unlock(&blocks->lock);
+}
+
+void store_blocks_leave(struct store_blocks *blocks, uint64_t count)
+{
+	pthread_mutex_lock(&blocks->lock);
+	blocks->left += count;
+	assert(blocks->left <= blocks->taken);
+	pthread_mutex_unlock(&blocks->lock);
+}
+
+void store_blocks_clear_left(struct store_blocks *blocks, uint64_t first, uint64_t count)
+{
+	pthread_mutex_lock(&blocks->lock);
+	range_clear(blocks, first, count);
+	blocks->left -= count;
 	pthread_mutex_unlock(&blocks->lock);
 }
 
@@ -473,7 +494,7 @@ uint64_t store_blocks_taken(struct store_blocks *blocks)
 	uint64_t taken;
 
 	pthread_mutex_lock(&blocks->lock);
-	taken = blocks->taken;
+	taken = blocks->taken - blocks->left;
 	pthread_mutex_unlock(&blocks->lock);
 	return taken;
 }

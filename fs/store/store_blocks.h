@@ -20,6 +20,7 @@ struct store_blocks {
 	size_t groups_count; /* a power of two, or 0 */
 	uint64_t end; /* no block from here on is taken */
 	uint64_t taken; /* how many are */
+	uint64_t left; /* of them: nobody's any more, see store_blocks_leave */
 };
 
 int store_blocks_init(struct store_blocks *blocks);
@@ -38,6 +39,10 @@ int store_blocks_set(struct store_blocks *blocks, uint64_t first, uint64_t count
 /* Taken blocks become free. */
 void store_blocks_clear(struct store_blocks *blocks, uint64_t first, uint64_t count);
 
+/* @count taken blocks are counted no more. They become free by store_blocks_clear_left. */
+void store_blocks_leave(struct store_blocks *blocks, uint64_t count);
+void store_blocks_clear_left(struct store_blocks *blocks, uint64_t first, uint64_t count);
+
 /* Whether all of them are taken. */
 bool store_blocks_are_taken(struct store_blocks *blocks, uint64_t first, uint64_t count);
 
@@ -45,6 +50,7 @@ bool store_blocks_are_taken(struct store_blocks *blocks, uint64_t first, uint64_
 bool store_blocks_next_free(struct store_blocks *blocks, uint64_t from, uint64_t *out_first,
 			    uint64_t *out_count);
 
+/* Without those that were left. */
 uint64_t store_blocks_taken(struct store_blocks *blocks);
 uint64_t store_blocks_end(struct store_blocks *blocks);
 

@@ -101,14 +101,14 @@ struct store_runs {
 /* Who syncs, and what the last one achieved; see store_sync.c. */
 struct store_syncing {
 	pthread_mutex_t lock;
-	pthread_cond_t ended;
+	pthread_cond_t ended; /* a sync, or the punching */
 	bool running;
 	uint64_t started; /* how many syncs were */
 	uint64_t failed; /* the number of the last one that failed */
 	int err; /* of that one */
 	uint64_t durable; /* of store->commits */
 	uint64_t data_durable; /* of store->data_writes */
-	bool punching; /* somebody works on punchable */
+	bool punching; /* somebody works on what was punchable */
 	struct store_runs punchable; /* durably free; to be punched, and then cleared in blocks */
 };
 
@@ -137,6 +137,8 @@ struct store {
 	_Atomic uint64_t active_bytes;
 	_Atomic uint64_t frozen_bytes;
 	_Atomic uint64_t commits; /* how many there were */
+	_Atomic uint64_t freeing; /* blocks that commits freed and that are not punched yet */
+	_Atomic bool punchable; /* there are such that wait for nothing else */
 
 	struct store_txn *txn; /* owned: used again and again, by one at a time */
 
@@ -154,8 +156,6 @@ struct store {
 	struct store_blocks blocks;
 	pthread_mutex_t growing; /* the data */
 	_Atomic uint64_t data_blocks; /* how many the data have room for */
-
-	_Atomic uint64_t punchable_blocks; /* taken in blocks, but nobody's */
 };
 
 /*

@@ -8,6 +8,9 @@
 /* Bytes in both layers at which a commit first syncs. */
 #define STORE_LAYERS_FULL ((uint64_t)64 << 20)
 
+/* What may be added to that by transactions that free, on a full disk. */
+#define STORE_LAYERS_RESERVE ((uint64_t)16 << 20)
+
 /* Bytes in the active layer at which the writer is told. */
 #define STORE_LAYER_LARGE ((uint64_t)16 << 20)
 
@@ -51,8 +54,25 @@ void store_touch(struct store *store);
 /* Logs a damaged record, once per store; returns @err. */
 int store_damaged(struct store *store, const struct store_key *key, int err);
 
+/* Whether somebody took all of them; -EUCLEAN, logged with @what was to happen to them: no. */
+int store_check_blocks(struct store *store, const char *what, uint64_t first, uint64_t count);
+
 /* The checksum over key and value. */
 uint32_t store_value_sum(const struct store_key *key, const void *value, size_t len);
+
+/* store_sync.c */
+
+/* Whether nothing is lost by @err, and the same can be tried again. */
+bool store_error_passes(int err);
+
+/* Gives blocks that were durably freed back to the host. */
+void store_punch(struct store *store);
+
+/*
+ * Where @err says that the host has no room: syncs, so that what was freed goes back to it. True:
+ * that was something, and to try again is worth it.
+ */
+bool store_reclaim(struct store *store, int err);
 
 /* store_writer.c */
 void store_writer_add(struct store_writer *writer, struct store *store);
@@ -60,7 +80,7 @@ void store_writer_add(struct store_writer *writer, struct store *store);
 /* Returns when no thread of the writer uses @store. No matter if it was never added. */
 void store_writer_remove(struct store_writer *writer, struct store *store);
 
-/* @store shall be synced at once. */
+/* There is something to do for @store, at once. */
 void store_writer_kick(struct store_writer *writer, struct store *store);
 
 uint64_t store_now_ms(void);

@@ -4,9 +4,12 @@
  * of them syncs for all. So a group waits for nothing but the disk.
  *
  * One sync: the active layer becomes the frozen one, and a fresh one takes commits; the data are
- * synced; the frozen layer is applied in one transaction of the medium, and dropped. Then the blocks
- * that it freed are punched, and after that may be taken again. When there is no room the frozen
- * layer stays, readable, and the next sync applies it together with what came after.
+ * synced; the frozen layer is applied in one transaction of the medium, and dropped. When there is no
+ * room the frozen layer stays, readable, and the next sync applies it together with what came after.
+ *
+ * The blocks that it freed are punched after that, by the writer if there is one, so that nobody who
+ * waits for a sync waits for them; and then they may be taken again. Whoever finds the host's disk
+ * full waits for all of this (store_reclaim).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -21,8 +24,7 @@ struct outcome {
 	uint64_t data_writes;
 };
 
-/* Whether nothing is lost by @err and the same can be tried again. */
-static bool passes(int err)
+bool store_error_passes(int err)
 {
 	return err == -ENOSPC || err == -EDQUOT || err == -ENOMEM;
 }
@@ -115,16 +117,19 @@ static void record(struct store *store, uint64_t number, const struct outcome *o
 	sync->durable = outcome->commits;
 	sync->data_durable = outcome->data_writes;
 	if (err == 0) {
-		store->punchable_blocks += store_runs_blocks(&store->frozen_freed);
+		uint64_t blocks = store_runs_blocks(&store->frozen_freed);
+
 		/* without memory they wait for the next sync */
-		if (store_runs_move(&sync->punchable, &store->frozen_freed))
-			store->punchable_blocks -= store_runs_blocks(&store->frozen_freed);
+		if (blocks && store_runs_move(&sync->punchable, &store->frozen_freed) == 0) {
+			store_blocks_leave(&store->blocks, blocks);
+			store->punchable = true;
+		}
 		return;
 	}
 	sync->failed = number;
 	sync->err = err;
 	store_touch(store);
-	if (!passes(err) && !store->broken) {
+	if (!store_error_passes(err) && !store->broken) {
 		store->broken = true;
 		log_error("store: %s: cannot sync: %s; no more changes are taken", store->ops->kind,
 			  strerror(-err));
@@ -148,35 +153,48 @@ static void run(struct store *store)
 	pthread_cond_broadcast(&sync->ended);
 }
 
-/*
- * Gives durably freed blocks back; sync.lock is held, and let go meanwhile. Nobody waits for this.
- * Punched before they are cleared: afterwards they may be somebody's.
- */
-static void punch(struct store *store)
+/* Punched before they are cleared: afterwards they may be somebody's. */
+static void punch_runs(struct store *store, struct store_runs *runs)
+{
+	store_runs_tidy(runs);
+	for (size_t i = 0; i < runs->count; i++) {
+		const struct store_run *run = &runs->runs[i];
+
+		store->ops->data_punch(store, run->first * STORE_BLOCK, run->count * STORE_BLOCK);
+		store_blocks_clear_left(&store->blocks, run->first, run->count);
+		store->freeing -= run->count;
+	}
+	store_runs_finish(runs);
+}
+
+void store_punch(struct store *store)
 {
 	struct store_syncing *sync = &store->sync;
 
-	if (sync->punching)
-		return;
-	sync->punching = true;
-	while (sync->punchable.count) {
+	pthread_mutex_lock(&sync->lock);
+	while (sync->punching)
+		pthread_cond_wait(&sync->ended, &sync->lock);
+	if (sync->punchable.count) {
 		struct store_runs runs = sync->punchable;
 
 		memset(&sync->punchable, 0, sizeof(sync->punchable));
+		store->punchable = false;
+		sync->punching = true;
 		pthread_mutex_unlock(&sync->lock);
-		store_runs_tidy(&runs);
-		for (size_t i = 0; i < runs.count; i++) {
-			const struct store_run *run = &runs.runs[i];
-
-			store->ops->data_punch(store, run->first * STORE_BLOCK,
-					       run->count * STORE_BLOCK);
-			store_blocks_clear(&store->blocks, run->first, run->count);
-			store->punchable_blocks -= run->count;
-		}
-		store_runs_finish(&runs);
+		punch_runs(store, &runs);
 		pthread_mutex_lock(&sync->lock);
+		sync->punching = false;
+		pthread_cond_broadcast(&sync->ended);
 	}
-	sync->punching = false;
+	pthread_mutex_unlock(&sync->lock);
+}
+
+bool store_reclaim(struct store *store, int err)
+{
+	if ((err != -ENOSPC && err != -EDQUOT) || store->freeing == 0 || store_sync(store))
+		return false;
+	store_punch(store);
+	return true;
 }
 
 int store_sync(struct store *store)
@@ -205,8 +223,10 @@ int store_sync(struct store *store)
 		run(store);
 		ran = true;
 	}
-	if (ran)
-		punch(store);
 	pthread_mutex_unlock(&sync->lock);
+	if (ran && store->punchable && store->writer)
+		store_writer_kick(store->writer, store);
+	else if (ran && store->punchable)
+		store_punch(store);
 	return err;
 }

@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "base/le.h"
-#include "base/log.h"
 #include "store/store_private.h"
 
 int store_txn_create(struct store *store, struct store_txn **out)
@@ -95,31 +94,46 @@ int store_free_blocks(struct store_txn *txn, uint64_t first, uint64_t count)
 
 	if (count == 0)
 		return 0;
-	if (!store_blocks_are_taken(&txn->store->blocks, first, count)) {
-		log_error("store: freed blocks that are not taken: %llu+%llu",
-			  (unsigned long long)first, (unsigned long long)count);
-		return -EUCLEAN;
-	}
-	err = store_runs_ensure(&txn->freed, 1);
+	err = store_check_blocks(txn->store, "freeing", first, count);
+	if (err == 0)
+		err = store_runs_ensure(&txn->freed, 1);
 	if (err)
 		return err;
 	store_runs_add(&txn->freed, first, count);
 	return 0;
 }
 
-/* Both layers may not grow without end while the disk is slow. */
-static int make_room(struct store *store, const struct store_txn *txn, bool frees)
+static uint64_t layers_bytes(const struct store *store)
 {
-	uint64_t bytes = store->active_bytes + store->frozen_bytes;
+	return store->active_bytes + store->frozen_bytes;
+}
+
+/* The layers may not grow without end while the disk is slow, or full. */
+static int wait_for_layers(struct store *store, bool frees)
+{
 	int err;
 
-	if (bytes > STORE_LAYERS_FULL) {
-		err = store_sync(store);
-		if (err)
-			return err;
-		bytes = store->active_bytes + store->frozen_bytes;
-	}
-	return store->ops->reserve(store, bytes + store_layer_bytes(txn->layer), frees);
+	if (layers_bytes(store) <= STORE_LAYERS_FULL)
+		return 0;
+	err = store_sync(store);
+	/* a full disk has to be cleaned up, and that takes commits */
+	if (err && frees && store_error_passes(err) &&
+	    layers_bytes(store) <= STORE_LAYERS_FULL + STORE_LAYERS_RESERVE)
+		return 0;
+	return err;
+}
+
+static int make_room(struct store *store, const struct store_txn *txn, bool frees)
+{
+	uint64_t bytes = store_layer_bytes(txn->layer);
+	int err = wait_for_layers(store, frees);
+
+	if (err)
+		return err;
+	err = store->ops->reserve(store, layers_bytes(store) + bytes, frees);
+	if (err && store_reclaim(store, err))
+		err = store->ops->reserve(store, layers_bytes(store) + bytes, frees);
+	return err;
 }
 
 /* Puts @txn over the active layer: all of it, or -ENOMEM. The layers are locked. */
@@ -135,6 +149,7 @@ static int merge(struct store *store, struct store_txn *txn)
 	for (size_t i = 0; i < txn->freed.count; i++)
 		store_runs_add(&store->active_freed, txn->freed.runs[i].first,
 			       txn->freed.runs[i].count);
+	store->freeing += store_runs_blocks(&txn->freed);
 	store->active_bytes = store_layer_bytes(store->active);
 	store->commits++;
 	return 0;

@@ -42,7 +42,7 @@ static bool is_due(const struct store_writer *writer, const struct store *store,
 
 	if (store->writing.busy)
 		return false;
-	return store->kicked || (since && now >= since + writer->old_ms);
+	return store->kicked || store->punchable || (since && now >= since + writer->old_ms);
 }
 
 /* The store that waits the longest, of those that are due. */
@@ -106,8 +106,8 @@ static void leave_watch(struct store_writer *writer)
 		start_thread(writer);
 }
 
-/* Syncs a store; the lock is held, and let go meanwhile. */
-static void sync_locked(struct store_writer *writer, struct store *store)
+/* Does for a store what there is to do; the lock is held, and let go meanwhile. */
+static void serve_locked(struct store_writer *writer, struct store *store)
 {
 	int err;
 
@@ -118,6 +118,7 @@ static void sync_locked(struct store_writer *writer, struct store *store)
 	store->kicked = false;
 	pthread_mutex_unlock(&writer->lock);
 	err = store_sync(store);
+	store_punch(store);
 	pthread_mutex_lock(&writer->lock);
 	if (err != store->writing.err && err && !store->broken)
 		log_warn("store: %s: cannot write back: %s", store->ops->kind, strerror(-err));
@@ -137,7 +138,7 @@ static void *work(void *ctx)
 		struct store *due = find_due(writer);
 
 		if (due)
-			sync_locked(writer, due);
+			serve_locked(writer, due);
 		else
 			wait_locked(writer);
 	}

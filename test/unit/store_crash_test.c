@@ -14,7 +14,7 @@
 #include "store/store_memory.h"
 
 #define FILES 12u
-#define COMMITS 150u
+#define COMMITS 100u
 
 /* What a record says: a block, and what is written all over it. 0: there is no such record. */
 struct file {
@@ -233,14 +233,14 @@ static void run_load(uint64_t random, bool faults)
 static void power_cut_leaves_a_committed_state(void **state)
 {
 	(void)state;
-	for (uint64_t random = 1; random <= 3; random++)
+	for (uint64_t random = 1; random <= 2; random++)
 		run_load(random, false);
 }
 
 static void full_disk_changes_nothing_about_that(void **state)
 {
 	(void)state;
-	for (uint64_t random = 4; random <= 8; random++)
+	for (uint64_t random = 3; random <= 5; random++)
 		run_load(random, true);
 }
 

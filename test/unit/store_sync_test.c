@@ -514,6 +514,94 @@ static void close_says_that_something_is_lost(void **state)
 	assert_int_equal(store_close(store), -ENOSPC);
 }
 
+/* The disk of the host is full until something is punched. */
+static int full_until_punched(void *ctx, enum store_memory_call call)
+{
+	struct store *store = ctx;
+
+	if (call != STORE_MEMORY_DATA_WRITE && call != STORE_MEMORY_RESERVE)
+		return 0;
+	return store_memory_calls(store, STORE_MEMORY_DATA_PUNCH) ? 0 : -ENOSPC;
+}
+
+static void free_block(struct store *store, uint64_t block)
+{
+	struct store_txn *txn;
+
+	assert_int_equal(store_begin(store, &txn), 0);
+	assert_int_equal(store_free_blocks(txn, block, 1), 0);
+	assert_int_equal(store_commit(&txn, true), 0);
+}
+
+static void freed_blocks_go_back_before_the_disk_is_full(void **state)
+{
+	(void)state;
+	for (int commit = 0; commit < 2; commit++) {
+		struct store *store;
+		uint64_t freed;
+		uint64_t block;
+		char byte = 'x';
+
+		assert_int_equal(store_memory_create(&store), 0);
+		freed = take_block(store);
+		block = take_block(store);
+		put(store, 1, 10);
+		store_memory_set_hook(store, full_until_punched, store);
+		assert_int_equal(store_data_write(store, &byte, 1, block * STORE_BLOCK), -ENOSPC);
+		assert_int_equal(try_put(store, 2, 20), -ENOSPC);
+		store_memory_set_hook(store, NULL, NULL);
+		free_block(store, freed);
+		store_memory_set_hook(store, full_until_punched, store);
+		if (commit)
+			put(store, 2, 20);
+		else
+			write_byte(store, block, byte);
+		assert_int_equal(store_close(store), 0);
+	}
+}
+
+static int fill_layers(struct store *store, bool frees)
+{
+	static uint8_t value[STORE_VALUE_MAX];
+	static unsigned int number;
+	struct store_txn *txn;
+
+	assert_int_equal(store_begin(store, &txn), 0);
+	for (unsigned int i = 0; i < 64; i++) {
+		struct store_key key = key_number("big", number++);
+
+		assert_int_equal(store_put(txn, &key, value, sizeof(value)), 0);
+	}
+	return store_commit(&txn, frees);
+}
+
+static void full_disk_can_be_cleaned_up(void **state)
+{
+	struct store *store = *state;
+	uint64_t block = take_block(store);
+	unsigned int commits = 0;
+	int err;
+
+	store_memory_fail(store, STORE_MEMORY_APPLY, 0, -ENOSPC);
+	do {
+		err = fill_layers(store, false);
+		commits++;
+	} while (err == 0);
+	assert_int_equal(err, -ENOSPC);
+	assert_in_range(commits, 10, 20);
+	/* what frees goes a little further, but not without end */
+	free_block(store, block);
+	commits = 0;
+	while ((err = fill_layers(store, true)) == 0)
+		commits++;
+	assert_int_equal(err, -ENOSPC);
+	assert_in_range(commits, 1, 8);
+	store_memory_fail(store, STORE_MEMORY_APPLY, 0, 0);
+	put(store, 1, 10);
+	assert_int_equal(store_sync(store), 0);
+	assert_int_equal(take_block(store), block);
+}
+
 /* Much at once ------------------------------------------------------------------------------------ */
 
 static void too_much_in_memory_is_synced_by_the_commit(void **state)
@@ -773,6 +861,32 @@ static void slow_store_holds_up_no_other(void **state)
 	store_writer_destroy(writer);
 }
 
+static void sync_does_not_wait_for_the_punching(void **state)
+{
+	struct store_writer *writer;
+	struct store_usage usage;
+	struct store *store;
+	struct gate gate;
+	uint64_t block;
+
+	(void)state;
+	assert_int_equal(store_writer_start(OLD_MS, LOOK_MS, &writer), 0);
+	store = open_with(writer);
+	gate_close(&gate, store, STORE_MEMORY_DATA_PUNCH);
+	block = take_block(store);
+	free_block(store, block);
+	assert_int_equal(store_sync(store), 0);
+	gate_wait(&gate);
+	assert_int_equal(store_usage(store, &usage), 0);
+	assert_int_equal(usage.blocks, 0);
+	assert_int_equal(take_block(store), block + 1);
+	put(store, 1, 10);
+	assert_int_equal(store_sync(store), 0);
+	gate_open(&gate);
+	assert_int_equal(store_close(store), 0);
+	store_writer_destroy(writer);
+}
+
 static void writer_tries_again_and_tells_once(void **state)
 {
 	struct store_writer *writer;
@@ -814,11 +928,14 @@ int main(void)
 		TEST(unmarked_store_takes_no_change),
 		TEST(data_that_cannot_grow_take_no_blocks),
 		TEST(close_says_that_something_is_lost),
+		cmocka_unit_test(freed_blocks_go_back_before_the_disk_is_full),
+		TEST(full_disk_can_be_cleaned_up),
 		TEST(too_much_in_memory_is_synced_by_the_commit),
 		TEST(readers_see_committed_states_only),
 		cmocka_unit_test(writer_syncs_by_itself),
 		cmocka_unit_test(writer_is_told_when_much_waits),
 		cmocka_unit_test(slow_store_holds_up_no_other),
+		cmocka_unit_test(sync_does_not_wait_for_the_punching),
 		cmocka_unit_test(writer_tries_again_and_tells_once),
 	};
 
