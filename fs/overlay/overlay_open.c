@@ -204,6 +204,21 @@ static int look_at_all(struct overlay *ov)
 	return err;
 }
 
+/* Whoever writes to a file that is read all the time gets in. Nobody takes such a lock twice. */
+static int init_file_locks(struct overlay *ov)
+{
+	pthread_rwlockattr_t attr;
+	int err = pthread_rwlockattr_init(&attr);
+
+	if (err)
+		return -err;
+	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	for (size_t i = 0; i < FILE_LOCKS; i++)
+		pthread_rwlock_init(&ov->files[i], &attr);
+	pthread_rwlockattr_destroy(&attr);
+	return 0;
+}
+
 static int init_locks(struct overlay *ov)
 {
 	int err = overlay_held_init(&ov->held);
@@ -211,9 +226,12 @@ static int init_locks(struct overlay *ov)
 	if (err)
 		return err;
 	pthread_mutex_init(&ov->change, NULL);
-	for (size_t i = 0; i < FILE_LOCKS; i++)
-		pthread_rwlock_init(&ov->files[i], NULL);
-	return 0;
+	err = init_file_locks(ov);
+	if (err) {
+		pthread_mutex_destroy(&ov->change);
+		overlay_held_finish(&ov->held);
+	}
+	return err;
 }
 
 static void finish(struct overlay *ov)
