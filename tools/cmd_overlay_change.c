@@ -3,6 +3,7 @@
 #include "cmd_overlay.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -16,6 +17,22 @@ int cmd_overlay_create(const struct overlay_request *request)
 									     : STATUS_DONE;
 }
 
+/* Closes what takes long to close: nobody has to wait for it. */
+static void close_behind(int fd)
+{
+	if (fd >= 0 && fork() == 0) {
+		/* whoever reads our output is not to wait either */
+		close(STDIN_FILENO);
+		close(STDOUT_FILENO);
+		close(STDERR_FILENO);
+		close(fd);
+		_exit(0);
+	}
+	/* the child has it, too, so that this is quick; unless there is no child */
+	if (fd >= 0)
+		close(fd);
+}
+
 int cmd_overlay_reset(const struct overlay_request *request)
 {
 	CLEANUP(state_closep) struct state *state = NULL;
@@ -23,6 +40,7 @@ int cmd_overlay_reset(const struct overlay_request *request)
 	const char *name = request->argv[0];
 	struct stack_options options = cmd_overlay_options(request, name);
 	int status;
+	int data = -1;
 
 	/* nobody is asked about what does not exist */
 	if (cmd_overlay_find(request, name, STATE_LOOK, &state, &overlay) < 0)
@@ -30,7 +48,10 @@ int cmd_overlay_reset(const struct overlay_request *request)
 	status = cmd_overlay_confirm(request, "Throw away all changes of overlay %s?", name);
 	if (status)
 		return status;
-	return stack_overlay_reset(request->image, &options) ? STATUS_FAILED : STATUS_DONE;
+	if (stack_overlay_reset(request->image, &options, &data) < 0)
+		return STATUS_FAILED;
+	close_behind(data);
+	return STATUS_DONE;
 }
 
 int cmd_overlay_clone(const struct overlay_request *request)

@@ -91,9 +91,10 @@ int stack_overlay_create(const char *path, const char *base, const struct stack_
 
 /*
  * Throws away all changes of options->overlay, or puts the snapshot's state in their place. @path may
- * be NULL; an image is needed only where the overlay was not closed. Errors as stack_open.
+ * be NULL; an image is needed only where the overlay was not closed. Errors as stack_open. *@out_data:
+ * as state_overlay_reset has it.
  */
-int stack_overlay_reset(const char *path, const struct stack_options *options);
+int stack_overlay_reset(const char *path, const struct stack_options *options, int *out_data);
 int stack_overlay_restore(const char *path, const char *snapshot,
 			  const struct stack_options *options);
 

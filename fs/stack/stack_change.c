@@ -122,7 +122,8 @@ static int settle(const char *path, const struct stack_options *options, struct 
 }
 
 /* @snapshot NULL: to the beginning. */
-static int go_back(const char *path, const char *snapshot, const struct stack_options *options)
+static int go_back(const char *path, const char *snapshot, const struct stack_options *options,
+		   int *out_data)
 {
 	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
 	CLEANUP(state_closep) struct state *state = NULL;
@@ -140,16 +141,16 @@ static int go_back(const char *path, const char *snapshot, const struct stack_op
 	if (err)
 		return err;
 	return snapshot ? state_snapshot_restore(overlay, snapshot, next_id)
-			: state_overlay_reset(overlay, next_id);
+			: state_overlay_reset(overlay, next_id, out_data);
 }
 
-int stack_overlay_reset(const char *path, const struct stack_options *options)
+int stack_overlay_reset(const char *path, const struct stack_options *options, int *out_data)
 {
-	return go_back(path, NULL, options);
+	return go_back(path, NULL, options, out_data);
 }
 
 int stack_overlay_restore(const char *path, const char *snapshot,
 			  const struct stack_options *options)
 {
-	return go_back(path, snapshot, options);
+	return go_back(path, snapshot, options, NULL);
 }

@@ -155,9 +155,10 @@ int state_overlay_size(const struct state_overlay *overlay, uint64_t *out);
 
 /*
  * Throws away all changes, in a new epoch. @next_id: no id below this is given to a new node. The
- * overlay is open for writing, its store is not open.
+ * overlay is open for writing, its store is not open. *@out_data, to be closed, or -1: the data that
+ * are gone. The host gives their room back when it is closed, which takes it long for gigabytes.
  */
-int state_overlay_reset(struct state_overlay *overlay, uint64_t next_id);
+int state_overlay_reset(struct state_overlay *overlay, uint64_t next_id, int *out_data);
 
 /* Removes the overlay @name and its snapshots, even if its info is damaged. */
 int state_overlay_delete(struct state *state, const char *name);

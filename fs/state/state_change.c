@@ -3,6 +3,7 @@
 #include "state/state_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,7 +11,23 @@
 #include "base/checked.h"
 #include "base/log.h"
 
-int state_overlay_reset(struct state_overlay *overlay, uint64_t next_id)
+/* Removes the store. */
+static int drop_store(const struct state_overlay *overlay, int *out_data)
+{
+	CLEANUP(freep) char *data = state_join(overlay->path, "data");
+	CLEANUP(closep) int fd = -1;
+	int err;
+
+	if (!data)
+		return -ENOMEM;
+	fd = open(data, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	err = store_embedded_remove(overlay->path);
+	if (!err)
+		*out_data = take_fd(&fd);
+	return err;
+}
+
+int state_overlay_reset(struct state_overlay *overlay, uint64_t next_id, int *out_data)
 {
 	struct state_info *info = &overlay->info;
 	int err;
@@ -24,16 +41,15 @@ int state_overlay_reset(struct state_overlay *overlay, uint64_t next_id)
 	err = state_info_try_save(overlay->path, info);
 	if (err == -ENOSPC || err == -EDQUOT) {
 		/* a full disk is a reason to reset: room comes first, and a crash now is no loss */
+		*out_data = -1;
 		err = store_embedded_remove(overlay->path);
-		if (!err)
-			err = state_overlay_save(overlay);
-		return err;
+		return err ? err : state_overlay_save(overlay);
 	}
 	if (err) {
 		log_error("%s/info: %s", overlay->path, strerror(-err));
 		return err;
 	}
-	return store_embedded_remove(overlay->path);
+	return drop_store(overlay, out_data);
 }
 
 /* Whether the overlay in @path may be deleted: a damaged info must not keep it for ever. */
