@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a store promises for records and blocks, on the kind in memory, with one thread. */
-#include <errno.h>
-#include <stdbool.h>
-#include <stdio.h>
-#include <stdlib.h>
+/* What a store promises for records: transactions and scans, with one thread. */
+#include "support/store_fixture.h"
 
-#include "support/unit.h"
-
-#include "base/log.h"
-#include "store/store.h"
 #include "store/store_layer.h"
-#include "store/store_memory.h"
 
 static struct store_key key_of(const char *text)
 {
@@ -20,15 +12,7 @@ static struct store_key key_of(const char *text)
 	return key;
 }
 
-static struct store_key key_number(const char *prefix, unsigned int number)
-{
-	char text[32];
-
-	snprintf(text, sizeof(text), "%s%06u", prefix, number);
-	return key_of(text);
-}
-
-static void put(struct store_txn *txn, const char *key, const char *value)
+static void put_text(struct store_txn *txn, const char *key, const char *value)
 {
 	struct store_key k = key_of(key);
 
@@ -48,7 +32,7 @@ static void put_one(struct store *store, const char *key, const char *value)
 
 	assert_int_equal(store_begin(store, &txn), 0);
 	if (value)
-		put(txn, key, value);
+		put_text(txn, key, value);
 	else
 		drop(txn, key);
 	assert_int_equal(store_commit(&txn, false), 0);
@@ -111,49 +95,6 @@ static void assert_scan(struct store *store, const char *prefix, const char *fro
 	assert_string_equal(listing.text, want);
 }
 
-static struct store *reopened(struct store *store)
-{
-	struct store *found;
-
-	assert_int_equal(store_memory_cut_power(store, NULL, 0, &found), 0);
-	return found;
-}
-
-static int open_store(void **state)
-{
-	struct store *store;
-
-	if (store_memory_create(&store))
-		return -1;
-	*state = store;
-	return 0;
-}
-
-static int close_store(void **state)
-{
-	store_close(*state);
-	return 0;
-}
-
-/* Warnings that a test provokes. */
-static char logged[512];
-static unsigned int logged_lines;
-
-static void remember(void *ctx, enum log_level level, const char *line)
-{
-	(void)ctx;
-	(void)level;
-	logged_lines++;
-	snprintf(logged, sizeof(logged), "%s", line);
-}
-
-static void watch_log(void)
-{
-	logged[0] = '\0';
-	logged_lines = 0;
-	log_set_sink(remember, NULL);
-}
-
 /* Records ----------------------------------------------------------------------------------------- */
 
 static void commit_is_visible_at_once_and_sync_makes_it_durable(void **state)
@@ -163,13 +104,13 @@ static void commit_is_visible_at_once_and_sync_makes_it_durable(void **state)
 
 	put_one(store, "a", "one");
 	assert_value(store, "a", "one");
-	found = reopened(store);
+	found = survivor(store);
 	assert_value(found, "a", NULL);
 	store_close(found);
 
 	assert_int_equal(store_sync(store), 0);
 	assert_value(store, "a", "one");
-	found = reopened(store);
+	found = survivor(store);
 	assert_value(found, "a", "one");
 	store_close(found);
 }
@@ -182,10 +123,10 @@ static void transaction_sees_itself_and_nobody_else_does(void **state)
 	put_one(store, "a", "old");
 	put_one(store, "b", "old");
 	assert_int_equal(store_begin(store, &txn), 0);
-	put(txn, "a", "new");
-	put(txn, "a", "newer");
+	put_text(txn, "a", "new");
+	put_text(txn, "a", "newer");
 	drop(txn, "b");
-	put(txn, "c", "new");
+	put_text(txn, "c", "new");
 	assert_txn_value(txn, "a", "newer");
 	assert_txn_value(txn, "b", NULL);
 	assert_txn_value(txn, "c", "new");
@@ -205,8 +146,8 @@ static void aborted_transaction_leaves_nothing(void **state)
 
 	put_one(store, "a", "old");
 	assert_int_equal(store_begin(store, &txn), 0);
-	put(txn, "a", "new");
-	put(txn, "b", "new");
+	put_text(txn, "a", "new");
+	put_text(txn, "b", "new");
 	store_abort(txn);
 	assert_value(store, "a", "old");
 	assert_value(store, "b", NULL);
@@ -306,11 +247,10 @@ static void damaged_record_is_found_and_named_once(void **state)
 		assert_int_equal(store_scan(store, &all, NULL, list_one, &listing), -EBADMSG);
 		assert_int_equal(store_memory_flip(store, &key, bit), 0);
 	}
-	assert_int_equal(logged_lines, 1);
-	assert_non_null(strstr(logged, "'A'"));
-	assert_non_null(strstr(logged, "1234"));
+	assert_int_equal(watched()->lines, 1);
+	assert_non_null(strstr(watched()->last, "'A'"));
+	assert_non_null(strstr(watched()->last, "1234"));
 	assert_int_equal(store_get(store, &key, buf, sizeof(buf), &len), 0);
-	log_set_sink(NULL, NULL);
 }
 
 /* Scans ------------------------------------------------------------------------------------------- */
@@ -473,229 +413,6 @@ static void scan_goes_on_behind_the_longest_keys(void **state)
 	assert_int_equal(count, 256);
 }
 
-/* Data -------------------------------------------------------------------------------------------- */
-
-static uint64_t take_blocks(struct store *store, uint64_t want)
-{
-	uint64_t first;
-	uint64_t got;
-
-	assert_int_equal(store_blocks_take(store, want, &first, &got), 0);
-	assert_int_equal(got, want);
-	return first;
-}
-
-static uint64_t blocks_taken(struct store *store)
-{
-	struct store_usage usage;
-
-	assert_int_equal(store_usage(store, &usage), 0);
-	return usage.blocks;
-}
-
-static void free_blocks(struct store *store, uint64_t first, uint64_t count)
-{
-	struct store_txn *txn;
-
-	assert_int_equal(store_begin(store, &txn), 0);
-	assert_int_equal(store_free_blocks(txn, first, count), 0);
-	put(txn, "freed", "");
-	assert_int_equal(store_commit(&txn, true), 0);
-}
-
-static void data_are_read_as_they_were_written(void **state)
-{
-	static uint8_t data[5 * STORE_BLOCK];
-	static uint8_t found[sizeof(data)];
-	struct store *store = *state;
-	uint64_t first = take_blocks(store, 5);
-	uint64_t offset = first * STORE_BLOCK + 100;
-
-	for (size_t i = 0; i < sizeof(data); i++)
-		data[i] = (uint8_t)(i * 7 + i / 256);
-	assert_int_equal(store_data_write(store, data, 4 * STORE_BLOCK, offset), 0);
-	assert_int_equal(store_data_read(store, found, 4 * STORE_BLOCK, offset), 0);
-	assert_memory_equal(found, data, 4 * STORE_BLOCK);
-	assert_int_equal(store_data_read(store, found, 1, offset + 3 * STORE_BLOCK + 17), 0);
-	assert_int_equal(found[0], data[3 * STORE_BLOCK + 17]);
-}
-
-static void data_outside_of_taken_blocks_are_refused(void **state)
-{
-	struct store *store = *state;
-	uint64_t first = take_blocks(store, 2);
-	uint64_t end = (first + 2) * STORE_BLOCK;
-	uint8_t byte = 0;
-
-	watch_log();
-	assert_int_equal(store_data_read(store, &byte, 1, end), -EUCLEAN);
-	assert_int_equal(store_data_write(store, &byte, 1, end), -EUCLEAN);
-	assert_int_equal(store_data_write(store, "ab", 2, end - 1), -EUCLEAN);
-	assert_int_equal(store_data_read(store, &byte, 1, UINT64_MAX), -EUCLEAN);
-	assert_int_equal(store_data_read(store, &byte, SIZE_MAX, 1), -EUCLEAN);
-	assert_int_equal(store_data_write(store, &byte, 1, end - 1), 0);
-	assert_int_equal(logged_lines, 5);
-	log_set_sink(NULL, NULL);
-}
-
-static void freed_block_is_free_when_that_is_durable(void **state)
-{
-	struct store *store = *state;
-	uint64_t first = take_blocks(store, 8);
-
-	assert_int_equal(blocks_taken(store), 8);
-	free_blocks(store, first + 2, 4);
-	assert_int_equal(blocks_taken(store), 8);
-	assert_int_equal(take_blocks(store, 1), first + 8);
-	assert_int_equal(store_memory_calls(store, STORE_MEMORY_DATA_PUNCH), 0);
-	assert_int_equal(store_sync(store), 0);
-	assert_int_equal(blocks_taken(store), 5);
-	assert_int_equal(store_memory_calls(store, STORE_MEMORY_DATA_PUNCH), 1);
-	assert_int_equal(take_blocks(store, 1), first + 2);
-}
-
-static void freed_blocks_wait_while_there_is_no_room(void **state)
-{
-	struct store *store = *state;
-	uint64_t first = take_blocks(store, 8);
-
-	free_blocks(store, first, 1);
-	store_memory_fail(store, STORE_MEMORY_APPLY, 0, -ENOSPC);
-	assert_int_equal(store_sync(store), -ENOSPC);
-	free_blocks(store, first + 1, 1);
-	assert_int_equal(store_sync(store), -ENOSPC);
-	assert_int_equal(blocks_taken(store), 8);
-	assert_int_equal(store_memory_calls(store, STORE_MEMORY_DATA_PUNCH), 0);
-	store_memory_fail(store, STORE_MEMORY_APPLY, 0, 0);
-	assert_int_equal(store_sync(store), 0);
-	assert_int_equal(blocks_taken(store), 6);
-	assert_int_equal(store_memory_calls(store, STORE_MEMORY_DATA_PUNCH), 1);
-}
-
-static void freeing_what_is_free_is_refused(void **state)
-{
-	struct store *store = *state;
-	uint64_t first = take_blocks(store, 1);
-	struct store_txn *txn;
-
-	watch_log();
-	assert_int_equal(store_begin(store, &txn), 0);
-	assert_int_equal(store_free_blocks(txn, first, 2), -EUCLEAN);
-	assert_int_equal(store_free_blocks(txn, UINT64_MAX, 2), -EUCLEAN);
-	store_abort(txn);
-	assert_int_equal(logged_lines, 2);
-	log_set_sink(NULL, NULL);
-}
-
-static void returned_blocks_are_free_at_once(void **state)
-{
-	struct store *store = *state;
-	uint64_t first = take_blocks(store, 8);
-
-	store_blocks_return(store, first + 4, 4);
-	assert_int_equal(blocks_taken(store), 4);
-	assert_int_equal(take_blocks(store, 2), first + 4);
-}
-
-static void unmarked_blocks_are_free_after_opening(void **state)
-{
-	struct store *store = *state;
-	struct store *found;
-	uint64_t first = take_blocks(store, 100);
-	uint8_t byte;
-
-	put_one(store, "a", "1");
-	assert_int_equal(store_data_write(store, "x", 1, (first + 10) * STORE_BLOCK), 0);
-	assert_int_equal(store_data_write(store, "y", 1, (first + 20) * STORE_BLOCK), 0);
-	assert_int_equal(store_sync(store), 0);
-	found = reopened(store);
-	assert_int_equal(store_blocks_mark(found, first + 10, 2), 0);
-	assert_int_equal(store_blocks_mark(found, first + 30, 1), 0);
-	watch_log();
-	assert_int_equal(store_blocks_mark(found, first + 11, 2), -EUCLEAN);
-	assert_int_equal(store_blocks_mark(found, STORE_BLOCKS_END - 1, 1), -EUCLEAN);
-	assert_int_equal(store_blocks_mark(found, UINT64_MAX, 2), -EUCLEAN);
-	assert_int_equal(logged_lines, 3);
-	log_set_sink(NULL, NULL);
-	assert_int_equal(store_blocks_ready(found), 0);
-	assert_int_equal(blocks_taken(found), 3);
-	assert_int_equal(store_memory_calls(found, STORE_MEMORY_DATA_PUNCH), 2);
-	assert_int_equal(store_memory_calls(found, STORE_MEMORY_DATA_RESIZE), 1);
-	assert_int_equal(store_data_read(found, &byte, 1, (first + 10) * STORE_BLOCK), 0);
-	assert_int_equal(byte, 'x');
-	store_close(found);
-}
-
-static void blocks_beyond_the_end_of_the_data_are_damage(void **state)
-{
-	struct store *store = *state;
-	struct store *found;
-	uint64_t first = take_blocks(store, 4);
-
-	(void)first;
-	/* the data were never synced: none of them is there */
-	found = reopened(store);
-	watch_log();
-	assert_int_equal(store_blocks_mark(found, 0, 1), -EUCLEAN);
-	assert_non_null(strstr(logged, "beyond the end"));
-	log_set_sink(NULL, NULL);
-	store_close(found);
-}
-
-static void blocks_that_were_taken_and_not_written_survive(void **state)
-{
-	struct store *store = *state;
-	struct store *found;
-	uint64_t first = take_blocks(store, 4);
-
-	put_one(store, "a", "refers to them");
-	assert_int_equal(store_sync(store), 0);
-	found = reopened(store);
-	assert_int_equal(store_blocks_mark(found, first, 4), 0);
-	assert_int_equal(store_blocks_ready(found), 0);
-	store_close(found);
-}
-
-static void store_for_reading_takes_no_change(void **state)
-{
-	struct store *store = *state;
-	struct store_options options = {.read_only = true};
-	uint64_t first = take_blocks(store, 3);
-	struct store_txn *txn = NULL;
-	struct store *found;
-	uint64_t got;
-
-	put_one(store, "a", "1");
-	assert_int_equal(store_data_write(store, "x", 1, first * STORE_BLOCK), 0);
-	assert_int_equal(store_sync(store), 0);
-	assert_int_equal(store_memory_cut_power(store, &options, 0, &found), 0);
-	assert_true(store_is_read_only(found));
-	assert_int_equal(store_blocks_mark(found, first, 1), 0);
-	assert_int_equal(store_blocks_ready(found), 0);
-	assert_value(found, "a", "1");
-	assert_int_equal(store_begin(found, &txn), -EROFS);
-	assert_null(txn);
-	assert_int_equal(store_blocks_take(found, 1, &first, &got), -EROFS);
-	assert_int_equal(store_data_write(found, "x", 1, first * STORE_BLOCK), -EROFS);
-	assert_int_equal(store_data_allocate(found, first, 1), -EROFS);
-	assert_int_equal(store_sync(found), 0);
-	assert_int_equal(store_memory_calls(found, STORE_MEMORY_DATA_PUNCH), 0);
-	assert_int_equal(store_memory_calls(found, STORE_MEMORY_DATA_RESIZE), 0);
-	assert_int_equal(store_memory_calls(found, STORE_MEMORY_MARK_IN_USE), 0);
-	assert_int_equal(store_close(found), 0);
-}
-
-static void first_change_marks_the_store(void **state)
-{
-	struct store *store = *state;
-
-	assert_value(store, "a", NULL);
-	assert_int_equal(store_memory_calls(store, STORE_MEMORY_MARK_IN_USE), 0);
-	put_one(store, "a", "1");
-	put_one(store, "a", "2");
-	assert_int_equal(store_memory_calls(store, STORE_MEMORY_MARK_IN_USE), 1);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
 
 int main(void)
@@ -713,17 +430,6 @@ int main(void)
 		TEST(scan_stays_right_while_it_changes_what_it_reads),
 		TEST(scan_passes_many_deleted_records),
 		TEST(scan_goes_on_behind_the_longest_keys),
-		TEST(data_are_read_as_they_were_written),
-		TEST(data_outside_of_taken_blocks_are_refused),
-		TEST(freed_block_is_free_when_that_is_durable),
-		TEST(freed_blocks_wait_while_there_is_no_room),
-		TEST(freeing_what_is_free_is_refused),
-		TEST(returned_blocks_are_free_at_once),
-		TEST(unmarked_blocks_are_free_after_opening),
-		TEST(blocks_beyond_the_end_of_the_data_are_damage),
-		TEST(blocks_that_were_taken_and_not_written_survive),
-		TEST(store_for_reading_takes_no_change),
-		TEST(first_change_marks_the_store),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
