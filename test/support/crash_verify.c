@@ -215,7 +215,7 @@ static int compare(struct verify *v, const struct crash_model *model, bool say)
 		v->found_of = grown(v->found_of, (size_t)model->room, sizeof(int));
 		v->found_of_count = model->room;
 	}
-	for (int i = 0; i < model->count; i++)
+	for (int i = 0; i < v->found_of_count; i++)
 		v->found_of[i] = -1;
 	return differences(model, 0, &v->found, 0, v->found_of, say);
 }
