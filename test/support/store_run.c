@@ -13,6 +13,7 @@
  *	store_run fill DIR SEED                 until the disk is full; then makes room, and goes on
  *	store_run check DIR
  *	store_run copy FROM TO                  store_run remove DIR
+ *	store_run many DIR COUNT                COUNT copies of the store in DIR, open at the same time
  *	store_run hold DIR exclusive|shared     has the lock until it reads the end of its input
  *	store_run holder DIR
  */
@@ -22,6 +23,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -328,6 +331,76 @@ static int run_fill(const char *path, uint64_t seed)
 	return 0;
 }
 
+/* Many --------------------------------------------------------------------------------------------- */
+
+/* Bytes of memory that are this process's own: /proc/self/statm counts in pages. */
+static uint64_t own_memory(void)
+{
+	FILE *file = fopen("/proc/self/statm", "r");
+	unsigned long total = 0, resident = 0, shared = 0;
+
+	if (file) {
+		if (fscanf(file, "%lu %lu %lu", &total, &resident, &shared) != 3)
+			resident = shared;
+		fclose(file);
+	}
+	return (uint64_t)(resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static int copy_store(const char *path, uint64_t i, char *to, size_t size)
+{
+	snprintf(to, size, "%s/%" PRIu64, path, i);
+	if (mkdir(to, 0700))
+		return -errno;
+	return store_embedded_copy(path, to);
+}
+
+static int open_copies(const char *path, uint64_t count, struct store **stores)
+{
+	static struct model model;
+	char to[4096];
+
+	for (uint64_t i = 0; i < count; i++) {
+		int err = copy_store(path, i, to, sizeof(to));
+
+		model_init(&model, 0, MODEL_KEYS);
+		if (!err)
+			err = open_model(to, &model, &stores[i]);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int run_many(const char *path, uint64_t count)
+{
+	CLEANUP(freep) struct store **stores = calloc(count + 1, sizeof(struct store *));
+	struct rlimit files = {.rlim_cur = 4 * count + 64, .rlim_max = 4 * count + 64};
+	uint64_t before = own_memory();
+	int err, failed = 0;
+
+	if (!stores || setrlimit(RLIMIT_NOFILE, &files))
+		return fail("limits", -errno);
+	err = open_copies(path, count, stores);
+	if (!err)
+		printf("%" PRIu64 " KiB each\n", (own_memory() - before) / 1024 / count);
+	for (uint64_t i = 0; i < count; i++) {
+		CLEANUP(store_abortp) struct store_txn *txn = NULL;
+		const struct store_key key = {.len = 9, .bytes = {0, 0, 0, 0, 0, 0, 9, 9, 'Z'}};
+
+		if (!stores[i])
+			break;
+		if (store_begin(stores[i], &txn) || store_put(txn, &key, "many", 4) ||
+		    store_commit(&txn, false))
+			failed = -EIO;
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		if (store_close(stores[i]))
+			failed = -EIO;
+	}
+	return err || failed ? fail("many", err ? err : failed) : 0;
+}
+
 /* Folders ------------------------------------------------------------------------------------------ */
 
 static int run_hold(const char *path, bool shared)
@@ -406,6 +479,8 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(what, "hold"))
 		return run_hold(path, !strcmp(argv[3], "shared"));
+	if (!strcmp(what, "many"))
+		return run_many(path, number(argv[3]));
 	if (!strcmp(what, "fill"))
 		return run_fill(path, number(argv[3]));
 	if (argc < 5)
