@@ -21,7 +21,9 @@ int store_datafile_open(struct store_datafile *file, const char *path, bool read
 	int err = 0;
 
 	file->path = NULL;
-	file->fd = open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW);
+	/* Not to wait for anybody, should it be a pipe. */
+	file->fd =
+		open(path, (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (file->fd < 0) {
 		err = -errno;
 		log_error("store: cannot open %s: %s", path, strerror(-err));

@@ -314,7 +314,7 @@ static const struct store_ops embedded_ops = {
 static int verify(const char *path, unsigned int limit, uint64_t *out_bytes,
 		  unsigned int *out_problems)
 {
-	CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct store_verify_result result;
 	struct stat st;
 	int err;
