@@ -155,7 +155,7 @@ int store_folder_lock(const char *path, bool shared, int *out_fd, char **out_hol
 	struct flock lock = {.l_type = shared ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
 	CLEANUP(closep) int fd = -1;
 	int err = open_lock(path, shared, &fd);
-	short type;
+	short type = F_UNLCK;
 
 	if (out_holder)
 		*out_holder = NULL;
@@ -190,7 +190,7 @@ int store_folder_holder(const char *path, char **out_holder)
 	CLEANUP(freep) char *name = store_folder_path(path, LOCK_NAME);
 	CLEANUP(closep) int fd = -1;
 	char *holder = NULL;
-	short type;
+	short type = F_UNLCK;
 	int err;
 
 	if (!name)
@@ -198,7 +198,6 @@ int store_folder_holder(const char *path, char **out_holder)
 	fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0 && errno != ENOENT)
 		return -errno;
-	type = F_UNLCK;
 	err = fd < 0 ? 0 : ask(fd, F_WRLCK, &type);
 	if (err)
 		return err;

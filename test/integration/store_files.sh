@@ -172,6 +172,8 @@ for kind in xfs btrfs; do
 	[ "$(id -u)" = 0 ] && type -P mkfs.$kind filefrag >/dev/null || continue
 	truncate -s 320M $kind.img
 	mkfs.$kind -q $kind.img >/dev/null
-	loop_mount $kind.img $kind
+	mkdir $kind
+	mount -o loop $kind.img $kind || continue
+	at_end "umount $kind"
 	shares $kind
 done

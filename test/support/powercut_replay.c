@@ -264,7 +264,7 @@ static void write_file(const char *name, const struct content *content)
 	char path[4096];
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/%s", replay.out, name);
+	snprintf(path, sizeof(path), "%s/%.255s", replay.out, name);
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0 || ftruncate(fd, (off_t)content->size))
 		die(path);
