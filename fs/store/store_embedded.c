@@ -409,6 +409,7 @@ int store_embedded_open(const char *path, const struct store_options *options, s
 		release(store);
 		return err;
 	}
+	store->base.punched = !store->was_unclean;
 	*out = &store->base;
 	return 0;
 }

@@ -8,10 +8,10 @@
  */
 #include "store/store_layer.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
-#include "base/be.h"
 #include "base/checked.h"
 
 /* One node of four is one level higher: enough for 16 million. */
@@ -79,8 +79,9 @@ static void probe_make(struct probe *probe, const uint8_t *key, size_t len)
 		memcpy(start, key, len);
 		key = start;
 	}
-	probe->head[0] = be64_at(key);
-	probe->head[1] = be64_at(key + 8);
+	memcpy(probe->head, key, sizeof(probe->head));
+	probe->head[0] = be64toh(probe->head[0]);
+	probe->head[1] = be64toh(probe->head[1]);
 }
 
 static int bytes_compare(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)

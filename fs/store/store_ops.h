@@ -121,10 +121,13 @@ struct store_writing {
 	int err; /* that was logged last */
 };
 
-/* Embedded first in every kind; set up by store_init. Kinds use ops and read_only, no more. */
+/*
+ * Embedded first in every kind; set up by store_init. Kinds use the first three, no more.
+ */
 struct store {
 	const struct store_ops *ops;
 	bool read_only;
+	bool punched; /* set by a kind that was closed cleanly: free blocks went back to the host */
 	struct store_writer *writer; /* borrowed, or NULL */
 	struct store_writing writing; /* under the writer's lock */
 

@@ -57,9 +57,6 @@ int store_damaged(struct store *store, const struct store_key *key, int err);
 /* Whether somebody took all of them; -EUCLEAN, logged with @what was to happen to them: no. */
 int store_check_blocks(struct store *store, const char *what, uint64_t first, uint64_t count);
 
-/* The checksum over key and value. */
-uint32_t store_value_sum(const struct store_key *key, const void *value, size_t len);
-
 /* store_sync.c */
 
 /* Whether nothing is lost by @err, and the same can be tried again. */

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/le.h"
 #include "store/store_private.h"
 
 int store_txn_create(struct store *store, struct store_txn **out)
@@ -61,7 +60,6 @@ void store_abort(struct store_txn *txn)
 
 int store_put(struct store_txn *txn, const struct store_key *key, const void *value, size_t len)
 {
-	le32 sum;
 	void *place;
 	int err;
 
@@ -69,13 +67,12 @@ int store_put(struct store_txn *txn, const struct store_key *key, const void *va
 		return -EINVAL;
 	if (key->len > STORE_KEY_MAX || len > STORE_VALUE_MAX)
 		return -E2BIG;
-	err = store_layer_place(txn->layer, key, len + sizeof(sum), &place);
+	err = store_layer_place(txn->layer, key, len + STORE_CHECKSUM_BYTES, &place);
 	if (err)
 		return err;
-	sum = le32_make(store_value_sum(key, value, len));
 	if (len)
 		memcpy(place, value, len);
-	memcpy((uint8_t *)place + len, &sum, sizeof(sum));
+	store_value_seal(key, place, len);
 	return 0;
 }
 
