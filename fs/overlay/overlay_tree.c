@@ -131,6 +131,17 @@ ssize_t overlay_spelling(struct tree *tree, uint64_t dir, const char *name, size
 	return (ssize_t)entry.len;
 }
 
+/* So far, those that were removed again included. */
+static uint64_t nodes_made(struct overlay *ov)
+{
+	uint64_t count;
+
+	pthread_mutex_lock(&ov->change);
+	count = ov->next_id - ov->base_span;
+	pthread_mutex_unlock(&ov->change);
+	return count;
+}
+
 /* What the host would still give is what can still be written here. */
 int overlay_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
 {
@@ -154,8 +165,8 @@ int overlay_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
 		.blocks = div_round_up(used, STORE_BLOCK) + available,
 		.blocks_free = available,
 		.blocks_available = available,
-		.files = lower.files - min_u64(lower.files_free, lower.files) +
-			 (ov->next_id - ov->base_span) + available,
+		.files = lower.files - min_u64(lower.files_free, lower.files) + nodes_made(ov) +
+			 available,
 		.files_free = available,
 		.name_max = lower.name_max,
 		.fsid = hash_short(ov->hash_key, &volume, sizeof(volume)),
