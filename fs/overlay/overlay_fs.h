@@ -99,14 +99,16 @@ int overlay_node_attr(struct overlay *ov, uint64_t id, const struct record_node 
 int overlay_record_get(struct overlay *ov, struct overlay_txn *txn, const struct store_key *key,
 		       void *buf, size_t size, size_t *out_len);
 
+/* Clears setuid, and setgid of what its group may execute, as a write or chown does. */
+uint32_t overlay_mode_without_privilege(uint32_t mode);
+
+/* overlay_discard.c ------------------------------------------------------------------------------- */
+
 /*
  * Removes what is left of a node whose last name is gone, unless it is held. To be called without
  * locks. What goes wrong is logged: the next opening does it then.
  */
 void overlay_node_discard(struct overlay *ov, uint64_t id);
-
-/* Clears setuid, and setgid of what its group may execute, as a write or chown does. */
-uint32_t overlay_mode_without_privilege(uint32_t mode);
 
 /* overlay_names.c --------------------------------------------------------------------------------- */
 

@@ -4,16 +4,14 @@
  * into the store, so that no list of removed ones is needed.
  */
 #include <errno.h>
+#include <linux/limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 
 #include "base/checked.h"
 #include "overlay/overlay_fs.h"
 
-#define LIST_MAX 65536u /* XATTR_LIST_MAX: what listxattr(2) can return */
-#define NAME_BYTES_MAX 255u /* XATTR_NAME_MAX */
 #define CAPABILITY "security.capability"
 
 static bool are_own(const struct overlay *ov, uint64_t id, const struct record_node *node)
@@ -47,7 +45,7 @@ static ssize_t get_own(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
 ssize_t overlay_xattr_get(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
 			  const struct record_node *node, const char *name, void *buf, size_t size)
 {
-	if (strlen(name) > NAME_BYTES_MAX)
+	if (strlen(name) > XATTR_NAME_MAX)
 		return -ENODATA;
 	if (are_own(ov, id, node))
 		return get_own(ov, txn, id, name, buf, size);
@@ -83,7 +81,7 @@ static int take_over(struct overlay_txn *txn, uint64_t id, struct record_node *n
 	len = tree_listxattr(txn->ov->lower, id, NULL, 0);
 	if (len <= 0)
 		return (int)len;
-	if (len > LIST_MAX)
+	if (len > XATTR_LIST_MAX)
 		return -E2BIG;
 	names = malloc((size_t)len);
 	value = malloc(TREE_XATTR_MAX);
@@ -213,95 +211,4 @@ ssize_t overlay_listxattr(struct tree *tree, uint64_t id, char *buf, size_t size
 	if (!are_own(ov, id, &node))
 		return tree_listxattr(ov->lower, id, buf, size);
 	return list_own(ov, id, buf, size);
-}
-
-static bool is_acl(const char *name)
-{
-	return strcmp(name, TREE_ACL_ACCESS) == 0 || strcmp(name, TREE_ACL_DEFAULT) == 0;
-}
-
-/* The rules of the kernel's xattr_permission, as far as they are not permissions. */
-static int check_name(const char *name, const struct record_node *node)
-{
-	static const char *const prefixes[] = {"user.", "trusted.", "security."};
-
-	if (is_acl(name))
-		return S_ISLNK(node->mode) ? -EOPNOTSUPP : 0;
-	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
-		const size_t len = strlen(prefixes[i]);
-
-		if (strncmp(name, prefixes[i], len) != 0)
-			continue;
-		if (name[len] == '\0')
-			return -EINVAL;
-		if (i == 0 && !S_ISREG(node->mode) && !S_ISDIR(node->mode))
-			return -EPERM;
-		return 0;
-	}
-	return -EOPNOTSUPP;
-}
-
-/* No more names than listxattr(2) can return. */
-static int check_room(struct tree *tree, uint64_t id, const char *name)
-{
-	ssize_t used = overlay_listxattr(tree, id, NULL, 0);
-
-	if (used < 0)
-		return (int)used;
-	return (size_t)used + strlen(name) + 1 > LIST_MAX ? -ENOSPC : 0;
-}
-
-int overlay_setxattr(struct tree *tree, uint64_t id, const char *name, const void *value,
-		     size_t len, int flags)
-{
-	CLEANUP(overlay_txn_end) struct overlay_txn txn = OVERLAY_TXN_INIT;
-	struct overlay *ov = overlay_of(tree);
-	struct record_node node;
-	ssize_t old;
-	int err = overlay_txn_begin(ov, &txn);
-
-	if (!err)
-		err = overlay_node_get(ov, &txn, id, &node);
-	if (!err)
-		err = check_name(name, &node);
-	if (err)
-		return err;
-	old = overlay_xattr_get(ov, &txn, id, &node, name, NULL, 0);
-	if (old < 0 && old != -ENODATA)
-		return (int)old;
-	if (old >= 0 && flags & XATTR_CREATE)
-		return -EEXIST;
-	if (old < 0 && flags & XATTR_REPLACE)
-		return -ENODATA;
-	err = old < 0 ? check_room(tree, id, name) : 0;
-	if (err)
-		return err;
-	if (is_acl(name))
-		err = overlay_acl_put(&txn, id, &node, name, value, len);
-	else
-		err = overlay_xattr_put(&txn, id, &node, name, value, len);
-	node.ctime = txn.now;
-	if (!err)
-		err = overlay_node_put(&txn, id, &node);
-	return err ? err : overlay_txn_commit(&txn, false);
-}
-
-int overlay_removexattr(struct tree *tree, uint64_t id, const char *name)
-{
-	CLEANUP(overlay_txn_end) struct overlay_txn txn = OVERLAY_TXN_INIT;
-	struct overlay *ov = overlay_of(tree);
-	struct record_node node;
-	int err = overlay_txn_begin(ov, &txn);
-
-	if (!err)
-		err = overlay_node_get(ov, &txn, id, &node);
-	if (!err)
-		err = check_name(name, &node);
-	if (!err)
-		err = overlay_xattr_remove(&txn, id, &node, name);
-	if (err)
-		return err;
-	node.ctime = txn.now;
-	err = overlay_node_put(&txn, id, &node);
-	return err ? err : overlay_txn_commit(&txn, true);
 }
