@@ -101,6 +101,7 @@ struct mirror_side {
 
 /* What both sides can do. */
 struct mirror_abilities {
+	bool fuse; /* the first one is a FUSE mount */
 	bool tmpfile;
 	bool acl;
 	bool direct;
@@ -117,6 +118,7 @@ struct mirror_options {
 	uint64_t compare_every;
 	uint64_t times_every; /* actions after which changes of times are compared; 0: never */
 	size_t nodes; /* that may be added */
+	uint64_t history; /* actions that are told of where the sides differ */
 	bool users; /* act as others than root too */
 	bool caseless; /* no names that differ by case alone */
 	bool stats; /* tell how many actions of each kind succeeded */
@@ -153,6 +155,8 @@ const char *mirror_paths_hot(void);
 /* mirror_choose.c */
 void mirror_choose(const struct mirror_options *options, const struct mirror_abilities *abilities,
 		   uint64_t number, size_t room, struct mirror_action *out);
+
+/* mirror_describe.c */
 const char *mirror_kind_name(enum mirror_kind kind);
 
 /* A path in one line: long runs of a letter are counted, control characters are numbers. */

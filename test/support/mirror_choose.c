@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Chooses what is done next, with all that belongs to it, and tells it in words. */
+/* Chooses what is done next, with all that belongs to it. */
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -15,42 +14,19 @@
 
 #define MINORS (1u << 18) /* as many as XFS has */
 
-static const struct {
-	const char *name;
-	unsigned int weight;
-} kinds[MIRROR_KINDS] = {
-	[MIRROR_CREATE] = {"create", 20},
-	[MIRROR_OPEN] = {"open", 10},
-	[MIRROR_CLOSE] = {"close", 6},
-	[MIRROR_MKDIR] = {"mkdir", 12},
-	[MIRROR_MKNOD] = {"mknod", 6},
-	[MIRROR_SYMLINK] = {"symlink", 8},
-	[MIRROR_LINK] = {"link", 10},
-	[MIRROR_TMPFILE] = {"tmpfile", 2},
-	[MIRROR_UNLINK] = {"unlink", 14},
-	[MIRROR_RMDIR] = {"rmdir", 8},
-	[MIRROR_REMOVE_ALL] = {"remove-all", 1},
-	[MIRROR_RENAME] = {"rename", 20},
-	[MIRROR_CHMOD] = {"chmod", 10},
-	[MIRROR_CHOWN] = {"chown", 8},
-	[MIRROR_UTIMENS] = {"utimens", 10},
-	[MIRROR_TRUNCATE] = {"truncate", 12},
-	[MIRROR_WRITE] = {"write", 28},
-	[MIRROR_APPEND] = {"append", 8},
-	[MIRROR_MMAP_WRITE] = {"mmap-write", 8},
-	[MIRROR_FALLOCATE] = {"fallocate", 10},
-	[MIRROR_COPY] = {"copy", 8},
-	[MIRROR_SETXATTR] = {"setxattr", 10},
-	[MIRROR_REMOVEXATTR] = {"removexattr", 5},
-	[MIRROR_SETACL] = {"setacl", 4},
-	[MIRROR_READ] = {"read", 10},
-	[MIRROR_MMAP_READ] = {"mmap-read", 4},
-	[MIRROR_READLINK] = {"readlink", 2},
-	[MIRROR_GETXATTR] = {"getxattr", 2},
-	[MIRROR_ACCESS] = {"access", 3},
-	[MIRROR_FSYNC] = {"fsync", 4},
-	[MIRROR_LIST] = {"list", 4},
-	[MIRROR_LIST_CHANGING] = {"list-changing", 1},
+/* How often each kind is chosen, relative to the others. */
+static const unsigned int weights[MIRROR_KINDS] = {
+	[MIRROR_CREATE] = 20,	 [MIRROR_OPEN] = 10,	     [MIRROR_CLOSE] = 6,
+	[MIRROR_MKDIR] = 12,	 [MIRROR_MKNOD] = 6,	     [MIRROR_SYMLINK] = 8,
+	[MIRROR_LINK] = 10,	 [MIRROR_TMPFILE] = 2,	     [MIRROR_UNLINK] = 14,
+	[MIRROR_RMDIR] = 8,	 [MIRROR_REMOVE_ALL] = 1,    [MIRROR_RENAME] = 20,
+	[MIRROR_CHMOD] = 10,	 [MIRROR_CHOWN] = 8,	     [MIRROR_UTIMENS] = 10,
+	[MIRROR_TRUNCATE] = 12,	 [MIRROR_WRITE] = 28,	     [MIRROR_APPEND] = 8,
+	[MIRROR_MMAP_WRITE] = 8, [MIRROR_FALLOCATE] = 10,    [MIRROR_COPY] = 8,
+	[MIRROR_SETXATTR] = 10,	 [MIRROR_REMOVEXATTR] = 5,   [MIRROR_SETACL] = 4,
+	[MIRROR_READ] = 10,	 [MIRROR_MMAP_READ] = 4,     [MIRROR_READLINK] = 2,
+	[MIRROR_GETXATTR] = 2,	 [MIRROR_ACCESS] = 3,	     [MIRROR_FSYNC] = 4,
+	[MIRROR_LIST] = 4,	 [MIRROR_LIST_CHANGING] = 1,
 };
 
 static const char *const attributes[] = {
@@ -69,12 +45,12 @@ static enum mirror_kind draw_kind(void)
 	uint64_t left;
 
 	for (size_t i = 0; i < MIRROR_KINDS; i++)
-		total += kinds[i].weight;
+		total += weights[i];
 	left = mirror_draw(total);
 	for (size_t i = 0; i < MIRROR_KINDS; i++) {
-		if (left < kinds[i].weight)
+		if (left < weights[i])
 			return (enum mirror_kind)i;
-		left -= kinds[i].weight;
+		left -= weights[i];
 	}
 	return MIRROR_LIST;
 }
@@ -422,7 +398,8 @@ static void choose_attributes(const struct mirror_options *options,
 	switch (out->kind) {
 	case MIRROR_CHOWN:
 		out->uid = mirror_one_in(4) ? (uid_t)-1 : draw_id();
-		out->gid = mirror_one_in(4) ? (gid_t)-1 : draw_id();
+		/* neither: POSIX leaves it open whether this drops setuid, and FUSE does not hear of it */
+		out->gid = out->uid != (uid_t)-1 && mirror_one_in(4) ? (gid_t)-1 : draw_id();
 		break;
 	case MIRROR_UTIMENS:
 		out->times[0] = draw_time();
@@ -501,6 +478,10 @@ void mirror_choose(const struct mirror_options *options, const struct mirror_abi
 			draw_dir(out->path);
 		break;
 	case MIRROR_REMOVE_ALL:
+		draw_dir(out->path);
+		if (strcmp(out->path, ".") == 0)
+			out->kind = MIRROR_LIST;
+		break;
 	case MIRROR_LIST:
 	case MIRROR_LIST_CHANGING:
 		draw_dir(out->path);
@@ -526,95 +507,4 @@ void mirror_choose(const struct mirror_options *options, const struct mirror_abi
 		out->handle = (int)mirror_draw(MIRROR_HANDLES);
 		snprintf(out->path, sizeof(out->path), "h%u", (unsigned int)mirror_draw(50));
 	}
-}
-
-const char *mirror_kind_name(enum mirror_kind kind)
-{
-	return kinds[kind].name;
-}
-
-struct text {
-	char *at;
-	size_t left;
-};
-
-__attribute__((format(printf, 2, 3))) static void add(struct text *text, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(text->at, text->left, format, args);
-	va_end(args);
-	if (n < 0 || (size_t)n >= text->left)
-		return;
-	text->at += n;
-	text->left -= (size_t)n;
-}
-
-void mirror_quote(const char *path, char out[MIRROR_QUOTED])
-{
-	struct text text = {.at = out, .left = MIRROR_QUOTED};
-
-	out[0] = '\0';
-	while (*path && text.left > 20) {
-		const char *start = path;
-
-		while (*path == *start)
-			path++;
-		if (*start < ' ' || *start == 0x7f || *start == '\\')
-			add(&text, "\\%03o", (unsigned int)(unsigned char)*start);
-		else
-			add(&text, "%c", *start);
-		if (path - start > 8)
-			add(&text, "*%td", path - start);
-		else
-			path = start + 1;
-	}
-	if (*path)
-		add(&text, "...");
-}
-
-static void add_path(struct text *text, const char *path)
-{
-	char quoted[MIRROR_QUOTED];
-
-	mirror_quote(path, quoted);
-	add(text, " '%s'", quoted);
-}
-
-void mirror_describe(const struct mirror_action *action, char *out, size_t size)
-{
-	struct text text = {.at = out, .left = size};
-
-	add(&text, "%llu", (unsigned long long)action->number);
-	if (action->user)
-		add(&text, " user %u", action->user);
-	add(&text, " %s", kinds[action->kind].name);
-	if (action->handle >= 0)
-		add(&text, " handle %d or", action->handle);
-	if (action->kind == MIRROR_OPEN || action->kind == MIRROR_CLOSE)
-		add(&text, " handle %d", action->slot);
-	add_path(&text, action->path);
-	if (action->other[0])
-		add_path(&text, action->other);
-	if (action->flags)
-		add(&text, " flags %#x", (unsigned int)action->flags);
-	if (action->mode)
-		add(&text, " mode %o umask %o", action->mode, action->umask);
-	if (action->rdev)
-		add(&text, " device %#llx", (unsigned long long)action->rdev);
-	if (action->kind == MIRROR_CHOWN)
-		add(&text, " owner %d:%d", (int)action->uid, (int)action->gid);
-	if (action->offset || action->len)
-		add(&text, " at %llu, %llu bytes", (unsigned long long)action->offset,
-		    (unsigned long long)action->len);
-	if (action->other_offset)
-		add(&text, " to %llu", (unsigned long long)action->other_offset);
-	if (action->kind == MIRROR_UTIMENS)
-		add(&text, " times %lld.%ld %lld.%ld", (long long)action->times[0].tv_sec,
-		    action->times[0].tv_nsec, (long long)action->times[1].tv_sec,
-		    action->times[1].tv_nsec);
-	if (action->name)
-		add(&text, " %s", action->name);
 }

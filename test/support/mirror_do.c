@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/magic.h>
 #include <linux/posix_acl.h>
 #include <linux/posix_acl_xattr.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -19,7 +21,7 @@
 #include "base/le.h"
 #include "support/mirror.h"
 
-#define REMOVE_MAX 400u /* names that one action removes */
+#define REMOVE_MAX 80u /* names that one action removes */
 #define ACL_BYTES 64u
 
 static const struct user {
@@ -416,9 +418,12 @@ static void probe(const struct mirror_side *side, struct mirror_abilities *out)
 				      4,   0,	1,   0,	  255, 255, 255, 255, 16,  0,	7,   0,
 				      255, 255, 255, 255, 32,  0,   7,	 0,   255, 255, 255, 255};
 	struct stat before, after;
+	struct statfs fs;
 	int fd;
 
-	*out = (struct mirror_abilities){0};
+	if (fstatfs(side->root, &fs) < 0)
+		err(2, "%s", side->dir);
+	*out = (struct mirror_abilities){.fuse = fs.f_type == FUSE_SUPER_MAGIC};
 	mirror_enter(side);
 	if (stat(".", &before) < 0)
 		err(2, "%s", side->dir);
@@ -456,6 +461,7 @@ void mirror_probe(struct mirror_side sides[2], struct mirror_abilities *out)
 	probe(&sides[0], &a);
 	probe(&sides[1], &b);
 	*out = (struct mirror_abilities){
+		.fuse = a.fuse,
 		.tmpfile = a.tmpfile && b.tmpfile,
 		.acl = a.acl && b.acl,
 		.direct = a.direct && b.direct,
