@@ -104,10 +104,24 @@ ssize_t tree_readlink(struct tree *tree, uint64_t id, char *buf, size_t size)
 	return tree->ops->readlink ? tree->ops->readlink(tree, id, buf, size) : -EINVAL;
 }
 
+/* Whether there can be attributes of this name: other ones have no handler in the kernel's ext4. */
+static bool is_known_namespace(const char *name)
+{
+	static const char *const prefixes[] = {"user.", "trusted.", "security.", "system."};
+
+	for (size_t i = 0; i < ARRAY_SIZE(prefixes); i++) {
+		if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
 ssize_t tree_getxattr(struct tree *tree, uint64_t id, const char *name, void *buf, size_t size)
 {
 	if (tree_xattr_name_check(name))
 		return -ERANGE;
+	if (!is_known_namespace(name))
+		return -EOPNOTSUPP;
 	return tree->ops->getxattr ? tree->ops->getxattr(tree, id, name, buf, size) : -ENODATA;
 }
 

@@ -264,11 +264,16 @@ int tree_setxattr(struct tree *tree, uint64_t id, const char *name, const void *
 
 int tree_removexattr(struct tree *tree, uint64_t id, const char *name)
 {
+	bool is_acl = strcmp(name, TREE_ACL_ACCESS) == 0 || strcmp(name, TREE_ACL_DEFAULT) == 0;
 	int err = tree_xattr_name_check(name);
 
 	if (err)
 		return err;
-	return tree->ops->removexattr ? tree->ops->removexattr(tree, id, name) : -EROFS;
+	if (!tree->ops->removexattr)
+		return -EROFS;
+	err = tree->ops->removexattr(tree, id, name);
+	/* the kernel sets no ACL, which is no error where there is none */
+	return err == -ENODATA && is_acl ? 0 : err;
 }
 
 int tree_sync(struct tree *tree)

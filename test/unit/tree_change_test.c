@@ -115,9 +115,8 @@ static int rec_setxattr(struct tree *tree, uint64_t id, const char *name, const 
 static int rec_removexattr(struct tree *tree, uint64_t id, const char *name)
 {
 	(void)id;
-	(void)name;
 	of(tree);
-	return 0;
+	return strstr(name, "absent") || strstr(name, "posix_acl") ? -ENODATA : 0;
 }
 
 static int rec_sync(struct tree *tree)
@@ -384,7 +383,17 @@ static void attribute_names_and_values_have_bounds(void **state)
 	name[XATTR_NAME_MAX] = '\0';
 	assert_int_equal(tree_setxattr(tree, 2, name, "", 0, XATTR_CREATE | XATTR_REPLACE), 0);
 	assert_int_equal(tree_removexattr(tree, 2, name), 0);
+	assert_int_equal(tree_getxattr(tree, 2, name, &byte, 1), -EOPNOTSUPP);
+	memcpy(name, "user.", 5);
 	assert_int_equal(tree_getxattr(tree, 2, name, &byte, 1), -ENODATA);
+}
+
+static void an_acl_that_is_absent_can_be_removed(void **state)
+{
+	(void)state;
+	assert_int_equal(tree_removexattr(tree, 2, "user.absent"), -ENODATA);
+	assert_int_equal(tree_removexattr(tree, 2, TREE_ACL_ACCESS), 0);
+	assert_int_equal(tree_removexattr(tree, 2, TREE_ACL_DEFAULT), 0);
 }
 
 static void sync_and_hold_reach_the_tree(void **state)
@@ -416,6 +425,7 @@ int main(void)
 		TEST(files_end_below_two_to_the_sixty_three),
 		TEST(allocation_takes_the_modes_of_fallocate),
 		TEST(attribute_names_and_values_have_bounds),
+		TEST(an_acl_that_is_absent_can_be_removed),
 		TEST(sync_and_hold_reach_the_tree),
 	};
 
