@@ -109,6 +109,12 @@ cat out
 [ "$(cut -d ' ' -f 1 out)" -lt 100 ] || fail "an open store takes too much memory"
 expect 0 "$run" check m/59
 
+# many threads read it while one writes
+mkdir t
+expect 0 "$BRAMBLE_BUILD/test/support/store_threads" t 2
+cat out
+expect 0 "$run" check t
+
 # locks: one writer, or readers; who it is; gone with the process, and seen without taking it
 mkdir l
 mkfifo hold
