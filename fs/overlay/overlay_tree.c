@@ -148,7 +148,7 @@ int overlay_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
 	struct overlay *ov = overlay_of(tree);
 	struct store_usage usage;
 	struct tree_statfs lower;
-	uint64_t volume, used, available, created;
+	uint64_t volume, used, available;
 	int err = overlay_volume(tree, id, &volume);
 
 	if (!err)
@@ -157,9 +157,6 @@ int overlay_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
 		err = store_usage(ov->store, &usage);
 	if (err)
 		return err;
-	pthread_mutex_lock(&ov->change);
-	created = ov->next_id - ov->base_span;
-	pthread_mutex_unlock(&ov->change);
 	used = (lower.blocks - min_u64(lower.blocks_free, lower.blocks)) * lower.block_size +
 	       usage.used;
 	available = usage.available / STORE_BLOCK;
