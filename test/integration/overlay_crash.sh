@@ -26,4 +26,6 @@ rm "${files[0]}"
 expect 1 "$load" verify d log all
 said out "missing"
 
-"$BRAMBLE_SOURCE/test/stress/overlay-crash" --build "$BRAMBLE_BUILD" --kills 50 --seconds 70
+"$BRAMBLE_SOURCE/test/stress/overlay-crash" --build "$BRAMBLE_BUILD" --kills 35 --seconds 40
+"$BRAMBLE_SOURCE/test/stress/overlay-crash" --build "$BRAMBLE_BUILD" --kills 25 --seconds 30 \
+	--options writeback
