@@ -199,6 +199,8 @@ const struct command cmd_mount = {
 		"  default_permissions\n"
 		"                   let modes in the image count for yourself as well\n"
 		"  nonempty         cover what is in DIR\n"
+		"  writeback        let the kernel collect what is written to an overlay: small\n"
+		"                   writes are faster, a full disk shows at fsync or close alone\n"
 		"  nocheck          read on where a checksum is wrong, with a warning\n"
 		"  noload, norecovery\n"
 		"                   leave an ext4 journal alone: what it holds is not shown\n"

@@ -25,6 +25,7 @@ enum meaning {
 	WORD_ALLOW_ROOT,
 	WORD_DEFAULT_PERMISSIONS,
 	WORD_NONEMPTY,
+	WORD_WRITEBACK,
 	WORD_DEBUG,
 	WORD_NOCHECK,
 	WORD_NOLOAD,
@@ -50,6 +51,7 @@ static const struct {
 	{"allow_root", WORD_ALLOW_ROOT},
 	{"default_permissions", WORD_DEFAULT_PERMISSIONS},
 	{"nonempty", WORD_NONEMPTY},
+	{"writeback", WORD_WRITEBACK},
 	{"debug", WORD_DEBUG},
 	{"nocheck", WORD_NOCHECK},
 	{"noload", WORD_NOLOAD},
@@ -238,6 +240,9 @@ static int apply(struct mount_words *words, enum meaning meaning, const char *wo
 		return STATUS_DONE;
 	case WORD_NONEMPTY:
 		words->mount.nonempty = true;
+		return STATUS_DONE;
+	case WORD_WRITEBACK:
+		words->mount.writeback = true;
 		return STATUS_DONE;
 	case WORD_DEBUG:
 		words->mount.debug = true;

@@ -95,11 +95,16 @@ void mount_on_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size
 		    struct fuse_file_info *fi)
 {
 	struct tree *tree = mount_begin(req, size);
+	struct mount_server *server = mount_server_of(req);
 	bool drops = !fi->writepage && mount_drops_privilege(req);
 	bool had = drops && has_privilege(tree, ino);
 	unsigned int flags = (fi->writepage ? TREE_WRITE_WRITTEN_BACK : 0) |
 			     (drops ? TREE_WRITE_DROP_PRIVILEGE : 0);
-	int err = tree_write(tree, ino, buf, size, (uint64_t)offset, flags);
+	int err;
+
+	atomic_fetch_add_explicit(&server->writes_begun, 1, memory_order_relaxed);
+	err = tree_write(tree, ino, buf, size, (uint64_t)offset, flags);
+	atomic_fetch_add_explicit(&server->writes_done, 1, memory_order_relaxed);
 
 	if (had)
 		invalidate(req, ino);

@@ -11,9 +11,12 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "mount/mount_namespace.h"
 #include "mount/mount_ops.h"
 
 #define KNOCK_NS 20000000L
+#define SILENCE_NS 100000000L
+#define SILENCE_MAX 100 /* times; then the mount ends all the same */
 
 /* Interrupts what the server's thread waits in. */
 static void on_knock(int number)
@@ -29,37 +32,60 @@ static void die(const struct mount_end *end, int number)
 }
 
 /*
+ * Until the writes have come that the kernel has under way. What it collects itself, it does not wait
+ * for, so that nothing but silence tells.
+ */
+static void await_silence(const struct mount_server *server)
+{
+	const struct timespec pause = {.tv_nsec = SILENCE_NS};
+	uint64_t before;
+
+	for (int i = 0; i < SILENCE_MAX; i++) {
+		before = atomic_load(&server->writes_begun);
+		nanosleep(&pause, NULL);
+		if (atomic_load(&server->writes_begun) == before &&
+		    atomic_load(&server->writes_done) == before)
+			return;
+	}
+}
+
+/*
  * Pages that were written by memory maps, or that the kernel collects, it has not sent yet. This
  * thread asks for it as any program would, and the server's threads take it in.
  */
-static void write_back(const char *dir)
+static void write_back(const struct mount_end *end, const char *path)
 {
-	CLEANUP(closep) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(closep) int fd = -1;
 
+	if (end->namespace && mount_namespace_enter(end->namespace) < 0)
+		return;
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || syncfs(fd) < 0)
-		log_warn("%s: what was written last may be lost: %m", dir);
+		log_warn("%s: what was written last may be lost: %m", path);
+	else if (end->server->writeback)
+		await_silence(end->server);
 }
 
 static void on_signal(struct mount_end *end, int number)
 {
 	const struct timespec pause = {.tv_nsec = KNOCK_NS};
 	struct fuse_session *session;
-	const char *flush;
+	const char *path;
 
 	pthread_mutex_lock(&end->lock);
 	session = end->session;
-	flush = end->flush;
+	path = end->path;
 	pthread_mutex_unlock(&end->lock);
 	if (!session) {
 		die(end, number);
 		return;
 	}
-	if (flush)
-		write_back(flush);
+	if (end->server->writable)
+		write_back(end, path);
 	fuse_session_exit(session);
 	/* Once would do, if it could not come just before the thread begins to wait. */
 	while (!atomic_load(&end->over)) {
-		pthread_kill(end->server, SIGUSR1);
+		pthread_kill(end->waiting, SIGUSR1);
 		nanosleep(&pause, NULL);
 	}
 }
@@ -74,14 +100,15 @@ static void *wait_for_signals(void *ctx)
 	return NULL;
 }
 
-int mount_end_start(struct mount_end *end)
+int mount_end_start(struct mount_end *end, const char *namespace)
 {
 	static const int numbers[] = {SIGHUP, SIGINT, SIGTERM};
 	struct sigaction action = {.sa_handler = on_knock};
 	int err;
 
 	*end = (struct mount_end){
-		.server = pthread_self(),
+		.waiting = pthread_self(),
+		.namespace = namespace,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	signal(SIGPIPE, SIG_IGN);
@@ -103,11 +130,13 @@ int mount_end_start(struct mount_end *end)
 	return err;
 }
 
-void mount_end_set(struct mount_end *end, struct fuse_session *session, const char *flush)
+void mount_end_set(struct mount_end *end, struct fuse_session *session, struct mount_server *server,
+		   const char *path)
 {
 	pthread_mutex_lock(&end->lock);
 	end->session = session;
-	end->flush = flush;
+	end->server = server;
+	end->path = path;
 	pthread_mutex_unlock(&end->lock);
 }
 

@@ -12,22 +12,29 @@
 #include <stdbool.h>
 
 struct fuse_session;
+struct mount_server;
 
 struct mount_end {
 	pthread_t thread;
-	pthread_t server; /* the thread that waits for the session's end */
+	pthread_t waiting; /* the thread that waits for the session's end */
 	sigset_t signals;
+	const char *namespace; /* borrowed: as in struct mount_options */
 	pthread_mutex_t lock;
 	struct fuse_session *session; /* borrowed; NULL: a signal ends the process */
-	const char *flush; /* borrowed: the directory to write back; or NULL */
+	struct mount_server *server; /* borrowed */
+	const char *path; /* borrowed: where it is mounted */
 	_Atomic bool over;
 };
 
 /* To be called before there are other threads. Signals are blocked from now on. */
-int mount_end_start(struct mount_end *end);
+int mount_end_start(struct mount_end *end, const char *namespace);
 
-/* From now on a signal ends @session, after all that was changed below @flush was written back. */
-void mount_end_set(struct mount_end *end, struct fuse_session *session, const char *flush);
+/*
+ * From now on a signal ends @session, which serves @server's tree at @path, after all that was changed
+ * there was written back.
+ */
+void mount_end_set(struct mount_end *end, struct fuse_session *session, struct mount_server *server,
+		   const char *path);
 
 /*
  * The session is not served any more, and may be destroyed. Signals stay blocked: what follows must

@@ -27,8 +27,10 @@ static void on_init(void *userdata, struct fuse_conn_info *conn)
 		conn->want |= FUSE_CAP_POSIX_ACL & conn->capable;
 	if (server->writable)
 		conn->want |= WANTED_WRITABLE & conn->capable;
-	if (server->writable && server->writeback)
-		conn->want |= FUSE_CAP_WRITEBACK_CACHE & conn->capable;
+	server->writeback =
+		server->writable && server->writeback && conn->capable & FUSE_CAP_WRITEBACK_CACHE;
+	if (server->writeback)
+		conn->want |= FUSE_CAP_WRITEBACK_CACHE;
 	conn->time_gran = 1;
 }
 

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "mount/mount_place.h"
 #include "tree/tree.h"
@@ -39,7 +40,9 @@ struct mount_server {
 	_Atomic unsigned int absent_xattrs; /* questions for attributes that were not there */
 	bool checked; /* modes count, so that the kernel has to know of ACLs too */
 	bool writable;
-	bool writeback; /* asked for; only if the kernel has it */
+	bool writeback; /* the kernel collects writes; before it was asked: is to */
+	_Atomic uint64_t writes_begun;
+	_Atomic uint64_t writes_done;
 	uint64_t
 		offer; /* the request by which the kernel offers the next; 0: none to be answered */
 	bool drops_privilege; /* the kernel leaves it to us to drop setuid and setgid */

@@ -81,7 +81,13 @@ void mount_on_lseek(fuse_req_t req, fuse_ino_t ino, off_t offset, int whence,
 	int err = -ENXIO;
 
 	(void)fi;
-	if (offset >= 0)
+	/*
+	 * What the kernel has collected may fill a hole here. It then takes all for data, and asks no
+	 * more; it would not write its pages first.
+	 */
+	if (mount_server_of(req)->writeback)
+		err = -ENOSYS;
+	else if (offset >= 0)
 		err = tree_seek(tree, ino, (uint64_t)offset, whence, &at);
 	if (err)
 		fuse_reply_err(req, -err);

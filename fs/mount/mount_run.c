@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -21,6 +20,7 @@
 #include "mount/mount_check.h"
 #include "mount/mount_end.h"
 #include "mount/mount_info.h"
+#include "mount/mount_namespace.h"
 #include "mount/mount_ops.h"
 #include "mount/mount_result.h"
 #include "mount/mount_session.h"
@@ -69,27 +69,6 @@ static int find_place(const char *dir, const struct mount_options *options, char
 	return err;
 }
 
-/*
- * Moves the calling thread into another mount namespace, where those that it starts will be too. What
- * was opened before stays as it is.
- */
-static int enter_namespace(const char *name)
-{
-	char path[64];
-	CLEANUP(closep) int fd = -1;
-	int err;
-
-	snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", name);
-	fd = open(name[strspn(name, "0123456789")] ? name : path, O_RDONLY | O_CLOEXEC);
-	/* Threads that share their working directory must be of one namespace. */
-	if (fd < 0 || unshare(CLONE_FS) < 0 || setns(fd, CLONE_NEWNS) < 0) {
-		err = -errno;
-		log_error("%s: cannot enter this mount namespace: %s", name, strerror(-err));
-		return err;
-	}
-	return 0;
-}
-
 /* *@ready becomes -1 once the parent has been told. */
 static int serve_tree(struct tree *tree, const char *result, const char *path,
 		      const struct mount_options *options, struct mount_end *end, int *ready)
@@ -132,7 +111,7 @@ static int serve(const struct mount_source *source, const char *dir, char *path,
 	CLEANUP(closep) int result = -1;
 	struct mount_end end;
 	struct tree *tree;
-	int err = mount_end_start(&end), close_err;
+	int err = mount_end_start(&end, options->namespace), close_err;
 
 	if (err)
 		return err;
@@ -144,7 +123,7 @@ static int serve(const struct mount_source *source, const char *dir, char *path,
 	if (options->writable && mount_result_listen(&result, name) < 0)
 		log_debug("mount: umount will not be told how it ends: %m");
 	if (options->namespace)
-		err = enter_namespace(options->namespace);
+		err = mount_namespace_enter(options->namespace);
 	if (!err && !*path)
 		err = find_place(dir, options, path);
 	if (!err)

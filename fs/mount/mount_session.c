@@ -140,7 +140,7 @@ static int mount_session_new(const char *path, const struct mount_options *optio
 		return -EINVAL;
 	}
 	/* before the mount: a signal between the two would leave a dead one behind */
-	mount_end_set(end, session, server->writable ? path : NULL);
+	mount_end_set(end, session, server, path);
 	err = fuse_session_mount(session, path);
 	capture_end(&capture, said, sizeof(said));
 	if (err < 0) {

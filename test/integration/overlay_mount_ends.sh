@@ -47,7 +47,9 @@ up
 
 # A signal: what the kernel has not written back yet is written back first
 number=8
-for signal in TERM INT HUP; do
+down
+up -o writeback
+for signal in TERM INT HUP TERM; do
 	number=$((number + 1))
 	pid=$(server)
 	echo $number >>m/etc/log
@@ -63,14 +65,17 @@ PY
 	kill -$signal "$pid"
 	await_end "$pid"
 	! findmnt m >/dev/null || fail "still mounted after SIG$signal"
-	up
+	case $signal in INT) up -o writeback ;; *) up ;; esac
 	[ "$(tail -1 m/etc/log)" = $number ] || fail "lost by SIG$signal"
 	cmp mapped m/etc/mapped || fail "a memory map was lost by SIG$signal"
 done
 
 # A signal while a file is open and half written
-pid=$(server)
-python3 - "$pid" <<'PY' || fail "a busy mount does not end by a signal"
+for options in rw writeback; do
+	down
+	up -o $options
+	pid=$(server)
+	python3 - "$pid" <<'PY' || fail "a busy mount does not end by a signal"
 import os, signal, sys, time
 fd = os.open("m/etc/open", os.O_RDWR | os.O_CREAT)
 os.write(fd, b"x" * 3000000)
@@ -84,8 +89,10 @@ for i in range(400):
 else:
     raise SystemExit(1)
 PY
-up
-[ "$(stat -c %s m/etc/open)" = 3000000 ] || fail "what was written before a signal is lost"
+	up
+	[ "$(stat -c %s m/etc/open)" = 3000000 ] || fail "what was written before a signal is lost"
+	rm m/etc/open
+done
 down
 
 # The foreground: exit status 0 after a signal

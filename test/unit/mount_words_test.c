@@ -123,7 +123,9 @@ static void an_overlay_is_writable_unless_ro_comes_last(void **state)
 	assert_string_equal(words->stack.state, "/srv/x");
 	assert_true(words->mount.writable);
 	assert_false(words->stack.overlay_read_only);
-	assert_int_equal(mount_words_add(words, "rw,ro"), STATUS_DONE);
+	assert_false(words->mount.writeback);
+	assert_int_equal(mount_words_add(words, "rw,writeback,ro"), STATUS_DONE);
+	assert_true(words->mount.writeback);
 	assert_int_equal(mount_words_settle(words), STATUS_DONE);
 	assert_false(words->mount.writable);
 	assert_true(words->stack.overlay_read_only);

@@ -179,7 +179,7 @@ _bramble() {
 		local before=
 		[[ $cur == *,* ]] && before=${cur%,*},
 		mapfile -t COMPREPLY < <(compgen -P "$before" -W "allow_other default_permissions ro rw
-			nonempty nocheck noload norecovery overlay= state= partition= uid= gid= umask= time_offset= fsname= subtype=" \
+			nonempty writeback nocheck noload norecovery overlay= state= partition= uid= gid= umask= time_offset= fsname= subtype=" \
 			-- "${cur##*,}")
 		compopt -o nospace 2>/dev/null
 		return
