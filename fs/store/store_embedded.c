@@ -79,7 +79,7 @@ static int read_own(struct store_embedded *store)
 
 	if (err)
 		return err;
-	rc = mdb_get(txn, store->records, &k, &v);
+	rc = mdb_get(txn, store->lmdb.records, &k, &v);
 	if (!rc && v.mv_size == sizeof(record))
 		memcpy(&record, v.mv_data, sizeof(record));
 	else
@@ -128,7 +128,7 @@ static int embedded_get(struct store *base, const struct store_key *key, store_r
 
 	if (err)
 		return err;
-	err = store_lmdb_error(mdb_get(txn, store->records, &k, &v));
+	err = store_lmdb_error(mdb_get(txn, store->lmdb.records, &k, &v));
 	if (!err)
 		err = take(ctx, key, v.mv_data, v.mv_size);
 	store_readers_give(&store->readers, txn);
@@ -170,7 +170,7 @@ static int embedded_walk(struct store *base, const struct store_key *from, store
 
 	if (err)
 		return err;
-	err = store_lmdb_error(mdb_cursor_open(txn, store->records, &cursor));
+	err = store_lmdb_error(mdb_cursor_open(txn, store->lmdb.records, &cursor));
 	if (!err) {
 		err = walk_cursor(cursor, from, take, ctx);
 		mdb_cursor_close(cursor);
@@ -310,10 +310,11 @@ static const struct store_ops embedded_ops = {
 	.close = embedded_close,
 };
 
-/* Verifies `meta` and says how long it is. */
-static int verify(const char *path, unsigned int limit, uint64_t *out_bytes,
+/* Verifies `meta`, says how long it is, and notes which file it was. */
+static int verify(struct store_embedded *store, unsigned int limit, uint64_t *out_bytes,
 		  unsigned int *out_problems)
 {
+	const char *path = store->path;
 	CLEANUP(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	struct store_verify_result result;
 	struct stat st;
@@ -328,6 +329,8 @@ static int verify(const char *path, unsigned int limit, uint64_t *out_bytes,
 		log_error("store: %s is not a file", path);
 		return -EUCLEAN;
 	}
+	store->device = st.st_dev;
+	store->inode = st.st_ino;
 	/* It is read whole, and not from start to end. */
 	posix_fadvise(fd, 0, 0, POSIX_FADV_WILLNEED);
 	err = store_verify_fd(fd, path, limit, &result);
@@ -343,7 +346,7 @@ static int verify(const char *path, unsigned int limit, uint64_t *out_bytes,
 static int open_meta(struct store_embedded *store, unsigned int limit, unsigned int *out_problems)
 {
 	uint64_t bytes = 0;
-	int err = verify(store->path, limit, &bytes, out_problems);
+	int err = verify(store, limit, &bytes, out_problems);
 
 	if (!err)
 		err = store_env_open(store, bytes);
@@ -389,6 +392,16 @@ static int open_data(struct store_embedded *store, uint64_t *out_bytes)
 	return store_datafile_open(&store->data, path, store->base.read_only, out_bytes);
 }
 
+/* What a crash left that came when the file was being written anew. */
+static void remove_leftover(const struct store_embedded *store)
+{
+	CLEANUP(freep)
+	char *path = store_folder_path(store->folder, STORE_META_NAME STORE_NEW_SUFFIX);
+
+	if (path)
+		unlink(path);
+}
+
 int store_embedded_open(const char *path, const struct store_options *options, struct store **out)
 {
 	struct store_embedded *store;
@@ -398,6 +411,8 @@ int store_embedded_open(const char *path, const struct store_options *options, s
 
 	if (err)
 		return err;
+	if (!store->base.read_only)
+		remove_leftover(store);
 	err = open_meta(store, 1, &problems);
 	if (!err)
 		err = open_data(store, &data_bytes);
@@ -438,11 +453,18 @@ int store_embedded_check(const char *path, unsigned int *out_problems)
 /* One with nothing but the store's own record, durably, but under another name. */
 static int create_meta(struct store_embedded *store)
 {
+	CLEANUP(closep) int fd = -1;
 	bool in_use = false;
+	struct stat st;
 	int err;
 
 	if (unlink(store->path) && errno != ENOENT)
 		return -errno;
+	fd = open(store->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0 || fstat(fd, &st))
+		return -errno;
+	store->device = st.st_dev;
+	store->inode = st.st_ino;
 	err = store_env_open(store, 1);
 	if (!err)
 		err = store_env_write(store, 1, put_own, &in_use);

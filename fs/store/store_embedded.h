@@ -5,6 +5,7 @@
 
 #include <lmdb.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "store/store_datafile.h"
 #include "store/store_ops.h"
@@ -23,18 +24,24 @@ struct store_room {
 	bool cannot_allocate; /* the host's file system has no fallocate */
 };
 
+/* `meta`, open. */
+struct store_env {
+	MDB_env *env; /* owned */
+	MDB_dbi records;
+	int fd; /* LMDB's own */
+};
+
 struct store_embedded {
 	struct store base;
 	char *folder; /* owned */
 	char *path; /* owned: of `meta` */
-	MDB_env *env; /* owned */
-	MDB_dbi records;
-	int fd; /* of `meta`: LMDB's own */
+	dev_t device; /* of `meta`, which may lie somewhere else later */
+	ino_t inode;
+	struct store_env lmdb;
 	size_t page_size;
 	size_t map_size;
 	bool was_unclean; /* when it was opened */
 	bool in_use; /* which is written in the store's own record */
-	bool readable; /* the readers are there */
 	size_t written; /* records, since LMDB was opened */
 	struct store_readers readers;
 	struct store_datafile data;
@@ -44,7 +51,7 @@ struct store_embedded {
 /* store_env.c: the environment of LMDB */
 
 /*
- * Opens `meta`, which was verified and has @bytes. store_env_close releases what there is, also
+ * Opens `meta`, whose device and inode are known and which has @bytes. store_env_close releases what there is, also
  * after an error.
  */
 int store_env_open(struct store_embedded *store, uint64_t bytes);

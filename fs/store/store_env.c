@@ -9,7 +9,7 @@
  * is renewed only then, so no reader looks at a meta page while it is written.
  *
  * The map starts at twice the size of the file, since address space is all it costs, and doubles when
- * it is full, while the pool stands still.
+ * it is full.
  *
  * Durable. A commit writes pages that the state in force does not use, syncs them, and then writes
  * one meta page through a descriptor that is O_DSYNC. When the latter fails LMDB writes to that meta
@@ -37,8 +37,11 @@
 /* LMDB's lists of pages, one for each environment, are larger than this; little of them is used. */
 #define LISTS_BYTES (1 << 20)
 
-/* So many records in transactions, then the memory that they took is given back. */
-#define REOPEN_RECORDS 64u
+/* A transaction of so many records leaves copies of about as many pages, which are given back. */
+#define LARGE_RECORDS 16u
+
+/* So many records in small ones, and much of the file is mapped. */
+#define MANY_RECORDS 1024u
 
 /* How the file is written depends on the machine; we say how in store_lmdb_disk.h. */
 static_assert(sizeof(size_t) == 8 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
@@ -64,88 +67,102 @@ static void keep_lists_untouched(void)
 	mallopt(M_TRIM_THRESHOLD, 2 * LISTS_BYTES);
 }
 
-/* What LMDB is to be told before and after it opened the file. */
-static int open_env(struct store_embedded *store)
+static bool is_ours(const struct store_embedded *store, const struct stat *st)
+{
+	return st->st_dev == store->device && st->st_ino == store->inode;
+}
+
+/* Another environment for the same file; with MDB_NOLOCK there may be two for a moment. */
+static int open_env(struct store_embedded *store, struct store_env *out)
 {
 	unsigned int flags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | MDB_NORDAHEAD;
+	struct store_env opened;
+	struct stat st;
 	MDB_txn *txn;
-	int rc = mdb_env_create(&store->env);
+	int rc;
 
+	/* LMDB would make a file if there is none, and take any other. */
+	if (stat(store->path, &st) || !is_ours(store, &st)) {
+		log_error("store: %s was moved away", store->path);
+		return -ESTALE;
+	}
+	rc = mdb_env_create(&opened.env);
 	if (rc)
-		return rc;
+		return log_lmdb(store, "open", rc);
 	if (store->base.read_only)
 		flags |= MDB_RDONLY;
-	rc = mdb_env_set_mapsize(store->env, store->map_size);
+	rc = mdb_env_set_mapsize(opened.env, store->map_size);
 	if (!rc)
-		rc = mdb_env_open(store->env, store->path, flags, 0600);
+		rc = mdb_env_open(opened.env, store->path, flags, 0600);
 	if (!rc)
-		rc = mdb_env_get_fd(store->env, &store->fd);
-	if (!rc && fcntl(store->fd, F_SETFD, FD_CLOEXEC))
+		rc = mdb_env_get_fd(opened.env, &opened.fd);
+	if (!rc && (fcntl(opened.fd, F_SETFD, FD_CLOEXEC) || fstat(opened.fd, &st)))
 		rc = errno;
+	if (!rc && !is_ours(store, &st))
+		rc = ESTALE;
 	if (!rc)
-		rc = mdb_txn_begin(store->env, NULL, MDB_RDONLY, &txn);
+		rc = mdb_txn_begin(opened.env, NULL, MDB_RDONLY, &txn);
 	if (!rc) {
 		/* The handle of the unnamed database outlives the transaction. */
-		rc = mdb_dbi_open(txn, NULL, 0, &store->records);
+		rc = mdb_dbi_open(txn, NULL, 0, &opened.records);
 		mdb_txn_abort(txn);
 	}
 	if (rc) {
-		mdb_env_close(store->env);
-		store->env = NULL;
+		mdb_env_close(opened.env);
+		return log_lmdb(store, "open", rc);
 	}
-	return rc;
+	*out = opened;
+	return 0;
 }
 
 int store_env_open(struct store_embedded *store, uint64_t bytes)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	MDB_stat st;
-	int rc, err;
+	int err;
 
 	pthread_once(&once, keep_lists_untouched);
 	store->map_size = MAP_FACTOR * MAP_STEP * div_round_up(bytes, MAP_STEP);
-	rc = open_env(store);
-	if (rc)
-		return log_lmdb(store, "open", rc);
-	mdb_env_stat(store->env, &st);
+	err = open_env(store, &store->lmdb);
+	if (err)
+		return err;
+	mdb_env_stat(store->lmdb.env, &st);
 	store->page_size = st.ms_psize;
 	err = store_readers_init(&store->readers);
 	if (err) {
-		mdb_env_close(TAKE(store->env));
+		mdb_env_close(TAKE(store->lmdb.env));
 		return err;
 	}
-	store->readable = true;
-	return store_readers_start(&store->readers, store->env);
+	return store_readers_start(&store->readers, store->lmdb.env);
 }
 
 void store_env_close(struct store_embedded *store)
 {
-	if (store->readable)
-		store_readers_finish(&store->readers);
-	store->readable = false;
-	mdb_env_close(TAKE(store->env));
+	if (!store->lmdb.env)
+		return;
+	store_readers_finish(&store->readers);
+	mdb_env_close(TAKE(store->lmdb.env));
 }
 
 /*
  * LMDB wants to be opened again after some errors, and then is as good as new. It also gives back the
- * copies of pages that transactions made, and the mapping of the file.
+ * copies of pages that transactions made, and the mapping of the file. When that is not possible all
+ * is as before, for better or worse.
  */
 static int reopen(struct store_embedded *store)
 {
-	int rc, err;
+	struct store_env fresh;
+	int err = open_env(store, &fresh);
 
+	if (err)
+		return err;
 	/* First this one: whoever has it may wait for a reader's transaction. */
 	pthread_mutex_lock(&store->room.lock);
 	store_readers_stop(&store->readers);
-	mdb_env_close(TAKE(store->env));
-	rc = open_env(store);
-	if (rc) {
-		log_lmdb(store, "open", rc);
-		err = -EIO;
-		store_readers_break(&store->readers, err);
-	} else {
-		err = store_readers_start(&store->readers, store->env);
-	}
+	mdb_env_close(store->lmdb.env);
+	store->lmdb = fresh;
+	store->written = 0;
+	err = store_readers_start(&store->readers, store->lmdb.env);
 	pthread_mutex_unlock(&store->room.lock);
 	return err;
 }
@@ -154,20 +171,17 @@ static int reopen(struct store_embedded *store)
 
 static int grow_map(struct store_embedded *store)
 {
-	size_t larger;
-	int rc;
+	size_t before = store->map_size;
+	int err;
 
-	if (__builtin_mul_overflow(store->map_size, MAP_FACTOR, &larger))
+	if (__builtin_mul_overflow(before, MAP_FACTOR, &store->map_size)) {
+		store->map_size = before;
 		return -ENOSPC;
-	store_readers_pause(&store->readers);
-	rc = mdb_env_set_mapsize(store->env, larger);
-	if (!rc) {
-		store->map_size = larger;
-		return store_readers_resume(&store->readers);
 	}
-	/* Then it is not mapped at all. */
-	log_lmdb(store, "enlarge the map", rc);
-	return reopen(store) ? -EIO : store_lmdb_error(rc);
+	err = reopen(store);
+	if (err)
+		store->map_size = before;
+	return err;
 }
 
 /* The two meta pages, as far as they mean something. */
@@ -178,7 +192,7 @@ struct metas {
 static int read_metas(const struct store_embedded *store, struct metas *out)
 {
 	for (unsigned int i = 0; i < LMDB_METAS; i++) {
-		ssize_t n = pread(store->fd, &out->pages[i], sizeof(out->pages[i]),
+		ssize_t n = pread(store->lmdb.fd, &out->pages[i], sizeof(out->pages[i]),
 				  (off_t)(i * store->page_size));
 
 		if (n != (ssize_t)sizeof(out->pages[i]))
@@ -200,10 +214,10 @@ static int restore_metas(const struct store_embedded *store, const struct metas 
 
 		if (!memcmp(&current.pages[i], page, sizeof(*page)))
 			continue;
-		if (pwrite(store->fd, page, sizeof(*page), (off_t)(i * store->page_size)) !=
+		if (pwrite(store->lmdb.fd, page, sizeof(*page), (off_t)(i * store->page_size)) !=
 		    (ssize_t)sizeof(*page))
 			return -EIO;
-		if (fdatasync(store->fd))
+		if (fdatasync(store->lmdb.fd))
 			return -EIO;
 	}
 	return 0;
@@ -225,11 +239,11 @@ static int recover(struct store_embedded *store, const struct metas *metas, int 
 static int write_once(struct store_embedded *store, store_env_write_fn write, void *ctx)
 {
 	MDB_txn *txn;
-	int rc = mdb_txn_begin(store->env, NULL, 0, &txn);
+	int rc = mdb_txn_begin(store->lmdb.env, NULL, 0, &txn);
 
 	if (rc)
 		return rc;
-	rc = write(ctx, txn, store->records);
+	rc = write(ctx, txn, store->lmdb.records);
 	if (!rc)
 		return mdb_txn_commit(txn);
 	mdb_txn_abort(txn);
@@ -240,11 +254,9 @@ int store_env_write(struct store_embedded *store, size_t records, store_env_writ
 		    void *ctx)
 {
 	struct metas metas;
-	int err, rc;
+	int err = read_metas(store, &metas);
+	int rc;
 
-	if (!store->env)
-		return -EIO;
-	err = read_metas(store, &metas);
 	if (err)
 		return err;
 	for (;;) {
@@ -262,10 +274,8 @@ int store_env_write(struct store_embedded *store, size_t records, store_env_writ
 			return err;
 	}
 	store->written += records;
-	if (store->written >= REOPEN_RECORDS) {
-		store->written = 0;
-		return reopen(store);
-	}
+	if ((records >= LARGE_RECORDS || store->written >= MANY_RECORDS) && !reopen(store))
+		return 0;
 	store_readers_pause(&store->readers);
 	return store_readers_resume(&store->readers);
 }

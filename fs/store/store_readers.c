@@ -139,13 +139,6 @@ void store_readers_stop(struct store_readers *readers)
 	pthread_mutex_unlock(&readers->lock);
 }
 
-void store_readers_break(struct store_readers *readers, int err)
-{
-	pthread_mutex_lock(&readers->lock);
-	open_up(readers, err);
-	pthread_mutex_unlock(&readers->lock);
-}
-
 void store_readers_finish(struct store_readers *readers)
 {
 	end_all(readers);

@@ -42,9 +42,6 @@ void store_readers_pause(struct store_readers *readers);
 int store_readers_resume(struct store_readers *readers);
 void store_readers_stop(struct store_readers *readers);
 
-/* After store_readers_stop, when the environment cannot be opened: each take gives @err. */
-void store_readers_break(struct store_readers *readers, int err);
-
 /* Nobody reads any more. */
 void store_readers_finish(struct store_readers *readers);
 

@@ -65,7 +65,7 @@ void store_room_measure(struct store_embedded *store)
 {
 	struct stat st;
 
-	if (!fstat(store->fd, &st))
+	if (!fstat(store->lmdb.fd, &st))
 		store->room.pages = min_u64((uint64_t)st.st_size, (uint64_t)st.st_blocks * 512) /
 				    store->page_size;
 	store_room_update(store);
@@ -76,8 +76,8 @@ void store_room_update(struct store_embedded *store)
 	MDB_envinfo info;
 	MDB_stat st;
 
-	mdb_env_info(store->env, &info);
-	mdb_env_stat(store->env, &st);
+	mdb_env_info(store->lmdb.env, &info);
+	mdb_env_stat(store->lmdb.env, &st);
 	store->room.last_page = info.me_last_pgno;
 	store->room.tree_pages = st.ms_branch_pages + st.ms_leaf_pages;
 }
@@ -122,8 +122,8 @@ static int write_zeros(const struct store_embedded *store, uint64_t to)
 	uint64_t from = (store->room.last_page + 1) * store->page_size;
 
 	while (from < to) {
-		ssize_t n =
-			pwrite(store->fd, zeros, min_u64(sizeof(zeros), to - from), (off_t)from);
+		ssize_t n = pwrite(store->lmdb.fd, zeros, min_u64(sizeof(zeros), to - from),
+				   (off_t)from);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -141,7 +141,7 @@ static int allocate(struct store_embedded *store, uint64_t pages)
 	uint64_t from = room->pages * store->page_size, to = pages * store->page_size;
 	int err = room->cannot_allocate ? -EOPNOTSUPP : 0;
 
-	while (!err && fallocate(store->fd, 0, (off_t)from, (off_t)(to - from))) {
+	while (!err && fallocate(store->lmdb.fd, 0, (off_t)from, (off_t)(to - from))) {
 		if (errno == EOPNOTSUPP || errno == ENOSYS) {
 			room->cannot_allocate = true;
 			err = -EOPNOTSUPP;
@@ -187,7 +187,7 @@ int store_room_why(struct store_embedded *store)
 	struct stat st;
 	int err;
 
-	if (fstat(store->fd, &st))
+	if (fstat(store->lmdb.fd, &st))
 		return -EIO;
 	err = write_zeros(store, max_u64((uint64_t)st.st_size, end) + STEP_BYTES);
 	return err ? err : -EIO;
@@ -198,13 +198,13 @@ static int write_compact(struct store_embedded *store, int fd, const char *path)
 {
 	struct store_verify_result result;
 	MDB_stat st;
-	int err = store_lmdb_error(mdb_env_copyfd2(store->env, fd, MDB_CP_COMPACT));
+	int err = store_lmdb_error(mdb_env_copyfd2(store->lmdb.env, fd, MDB_CP_COMPACT));
 
 	if (err)
 		return err;
 	if (fsync(fd))
 		return -errno;
-	mdb_env_stat(store->env, &st);
+	mdb_env_stat(store->lmdb.env, &st);
 	err = store_verify_fd(fd, path, 1, &result);
 	if (!err && result.records != st.ms_entries)
 		err = -EUCLEAN;
@@ -230,8 +230,11 @@ bool store_room_compact(struct store_embedded *store)
 		err = write_compact(store, fd, path);
 	if (fd < 0 || (!err && rename(path, store->path)))
 		err = -errno;
-	if (!err)
-		return store_folder_sync(store->folder) == 0;
+	if (!err) {
+		/* Should it fail, and the power, too: the file that was there says the same. */
+		store_folder_sync(store->folder);
+		return true;
+	}
 	log_info("store: %s: cannot write it anew: %s", store->path, strerror(-err));
 	unlink(path);
 	return false;
