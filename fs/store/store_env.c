@@ -75,7 +75,7 @@ static bool is_ours(const struct store_embedded *store, const struct stat *st)
 /* Another environment for the same file; with MDB_NOLOCK there may be two for a moment. */
 static int open_env(struct store_embedded *store, struct store_env *out)
 {
-	unsigned int flags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS | MDB_NORDAHEAD;
+	unsigned int flags = MDB_NOSUBDIR | MDB_NOLOCK | MDB_NOTLS;
 	struct store_env opened;
 	struct stat st;
 	MDB_txn *txn;
