@@ -230,6 +230,7 @@ static bool stat_subject(const struct mirror_side *side, const struct mirror_act
  * - Linux takes setgid without execution by the group from a file that somebody writes to who is not
  *   in its group. FUSE_HANDLE_KILLPRIV_V2 knows but what was the rule before: setgid goes together
  *   with execution by the group.
+ * - What is written to a pipe that has a name changes its times, but not in a FUSE mount.
  * - Where B is two volumes and A one that looks like them, only A copies between them.
  */
 static bool is_left_out(const struct mirror_abilities *abilities, const struct mirror_side *b,
@@ -243,6 +244,9 @@ static bool is_left_out(const struct mirror_abilities *abilities, const struct m
 	if (copies && stat(action->other, &to) < 0)
 		return false;
 	if (copies && from.st_dev != to.st_dev)
+		return true;
+	if (abilities->fuse && S_ISFIFO(to.st_mode) &&
+	    (action->kind == MIRROR_APPEND || action->kind == MIRROR_CREATE))
 		return true;
 	return abilities->fuse && action->user && S_ISREG(to.st_mode) &&
 	       (to.st_mode & (S_ISGID | S_IXGRP)) == S_ISGID;
