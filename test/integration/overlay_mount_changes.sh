@@ -88,6 +88,25 @@ rm m/etc/first
 ls m/etc >listed
 ! grep -qx first listed || fail "a removed name is listed"
 
+# What a file without a name had is given back as soon as the kernel has forgotten it, however it got to
+# know it, and not before
+stored() { du -m "$BRAMBLE_STATE/overlays/test/data" | cut -f1; }
+head -c 40000000 /dev/urandom >m/new/big
+ln m/new/big m/new/also
+again
+ls -l m/new m/new/big >/dev/null
+find m/new -name '*i*' -size +1M -exec stat {} + >/dev/null
+exec 5<m/new/big
+rm m/new/big m/new/also
+sleep 3
+[ "$(stored)" -gt 35 ] && [ "$(head -c 1000 <&5 | wc -c)" = 1000 ] || fail "freed while open"
+exec 5<&-
+for ((i = 0; i < 200; i++)); do
+	[ "$(stored)" -gt 35 ] || break
+	sleep 0.1
+done
+[ "$(stored)" -lt 35 ] || fail "not given back: $(stored) MiB"
+
 manifest=$BRAMBLE_BUILD/test/support/manifest
 "$manifest" m >seen
 again
