@@ -28,7 +28,8 @@
 #define HISTORY 4096u /* actions that can be told of */
 #define LINE 1600u
 #define TICK_NS 25000000L /* longer than the kernel's clock for file times stands still */
-#define WATCHED 4
+#define NAMED 4 /* files that an action names, or their directories */
+#define WATCHED (NAMED + MIRROR_HANDLES)
 
 static char history[HISTORY][LINE];
 
@@ -37,9 +38,12 @@ static struct {
 	uint64_t succeeded;
 } done[MIRROR_KINDS];
 
-/* The files whose times an action may change: what it names, and the directories of that. */
+/*
+ * The files whose times an action may change: what it names, the directories of that, and open files,
+ * which may be other names of it.
+ */
 struct watched {
-	char paths[WATCHED][MIRROR_PATH];
+	char paths[NAMED][MIRROR_PATH];
 	struct stat before[2][WATCHED];
 	bool known[2][WATCHED];
 };
@@ -61,6 +65,14 @@ static bool stat_in(const struct mirror_side *side, const char *path, struct sta
 {
 	mirror_enter(side);
 	return lstat(path, out) == 0;
+}
+
+static bool stat_watched(const struct mirror_side *side, const struct watched *watched, int i,
+			 struct stat *out)
+{
+	if (i < NAMED)
+		return stat_in(side, watched->paths[i], out);
+	return side->handles[i - NAMED] >= 0 && fstat(side->handles[i - NAMED], out) == 0;
 }
 
 static void watch_times(struct mirror_side sides[2], const struct mirror_action *action,
@@ -97,6 +109,7 @@ static unsigned int compare_times(struct mirror_side sides[2], const struct watc
 	unsigned int differences = 0;
 
 	for (int i = 0; i < WATCHED; i++) {
+		const char *path = i < NAMED ? watched->paths[i] : "(an open file)";
 		bool mtime[2] = {false}, ctime[2] = {false}, same = true;
 
 		for (int side = 0; side < 2; side++) {
@@ -104,7 +117,7 @@ static unsigned int compare_times(struct mirror_side sides[2], const struct watc
 			struct stat after;
 
 			same = same && watched->known[side][i] &&
-			       stat_in(&sides[side], watched->paths[i], &after) &&
+			       stat_watched(&sides[side], watched, i, &after) &&
 			       before->st_ino == after.st_ino;
 			if (!same)
 				break;
@@ -112,11 +125,9 @@ static unsigned int compare_times(struct mirror_side sides[2], const struct watc
 			ctime[side] = changed(&before->st_ctim, &after.st_ctim);
 		}
 		if (same && mtime[0] != mtime[1])
-			differences += mirror_differ(watched->paths[i], "mtime was changed",
-						     mtime[0], mtime[1]);
+			differences += mirror_differ(path, "mtime was changed", mtime[0], mtime[1]);
 		if (same && ctime[0] != ctime[1])
-			differences += mirror_differ(watched->paths[i], "ctime was changed",
-						     ctime[0], ctime[1]);
+			differences += mirror_differ(path, "ctime was changed", ctime[0], ctime[1]);
 	}
 	return differences;
 }
