@@ -106,7 +106,9 @@ expect 0 "$run" create m
 expect 0 "$run" write m 0 300 100
 expect 0 "$run" many m 60
 cat out
-[ "$(cut -d ' ' -f 1 out)" -lt 100 ] || fail "an open store takes too much memory"
+if ! grep -q '^CMAKE_C_FLAGS:.*-fsanitize' "$BRAMBLE_BUILD/CMakeCache.txt"; then
+	[ "$(cut -d ' ' -f 1 out)" -lt 100 ] || fail "an open store takes too much memory"
+fi
 expect 0 "$run" check m/59
 
 # many threads read it while one writes
