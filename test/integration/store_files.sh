@@ -162,14 +162,16 @@ if [ "$(id -u)" = 0 ] && mkdir ro && mount --bind l ro 2>/dev/null; then
 fi
 
 # where the host can, a copy shares its blocks
+shared() { filefrag -v "$1" | grep -c shared || true; }
+
 shares() {
 	mkdir "$1/a" "$1/b"
 	expect 0 "$run" create "$1/a"
 	expect 0 "$run" write "$1/a" 3 600 100
-	filefrag -v "$1/a/data" | grep -q shared && fail "shared before it was copied"
+	[ "$(shared "$1/a/data")" = 0 ] || fail "shared before it was copied"
 	expect 0 "$run" copy "$1/a" "$1/b"
-	filefrag -v "$1/b/data" | grep -q shared || fail "the data were copied"
-	filefrag -v "$1/b/meta" | grep -q shared || fail "the records were copied"
+	[ "$(shared "$1/b/data")" -gt 0 ] || fail "the data were copied"
+	[ "$(shared "$1/b/meta")" -gt 0 ] || fail "the records were copied"
 	expect 0 "$run" write "$1/b" 3 700 10
 	expect 0 "$run" verify "$1/a" 3 600
 	said out "state 600 clean"
