@@ -23,6 +23,11 @@ expect 0 "$run" check a
 said out "0 problems"
 [ "$(od -An -tu4 -j 40 -N 4 a/meta | tr -d ' ')" = "$(getconf PAGESIZE)" ] || fail "page size"
 
+# reading leaves no trace
+sha256sum a/meta a/data >sums
+expect 0 "$run" look a 11 2500
+sha256sum --quiet -c sums || fail "reading changes the files"
+
 # what was set aside for it goes back when it is closed
 [ $(($(stat -c %s a/meta) % 4096)) = 0 ] || fail "no whole pages"
 [ "$(($(stat -c '%b * %B' a/meta)))" -le $(($(stat -c %s a/meta) + 65536)) ] || fail "not trimmed"
@@ -159,6 +164,10 @@ if [ "$(id -u)" = 0 ] && mkdir ro && mount --bind l ro 2>/dev/null; then
 	expect 1 "$run" hold ro exclusive </dev/null
 	rm l/lock
 	expect 0 "$run" hold ro shared </dev/null
+	cp a/meta a/data l
+	expect 0 "$run" look ro 11 2500
+	expect 1 "$run" verify ro 11 2500
+	said err "Read-only file system"
 fi
 
 # where the host can, a copy shares its blocks

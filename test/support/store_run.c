@@ -7,6 +7,7 @@
  *	                                        "acknowledged N" when the first N are durable
  *	store_run verify DIR SEED AT-LEAST      what is there is the state after N >= AT-LEAST, and
  *	                                        nothing else; prints "state N clean|unclean"
+ *	store_run look DIR SEED AT-LEAST        the same, opened for reading only
  *	store_run survive SEED DIR LINE         as verify, of what a power cut left; LINE is the last
  *	                                        that the writer printed, or empty
  *	store_run kill DIR SEED ROUNDS          kills a writer that often, and verifies
@@ -50,9 +51,9 @@ static uint64_t number(const char *text)
 }
 
 /* Opens the store, and brings @model to what it holds. */
-static int open_model(const char *path, struct model *model, struct store **out)
+static int open_model(const char *path, bool read_only, struct model *model, struct store **out)
 {
-	const struct store_options options = {.read_only = false};
+	const struct store_options options = {.read_only = read_only};
 	struct store *store;
 	uint64_t done;
 	int err = store_embedded_open(path, &options, &store);
@@ -105,7 +106,7 @@ static int run_write(const char *path, uint64_t seed, uint64_t count, uint64_t e
 	int err;
 
 	model_init(&model, seed, MODEL_KEYS);
-	err = open_model(path, &model, &store);
+	err = open_model(path, false, &model, &store);
 	if (err)
 		return fail(path, err);
 	while (!err && model.done < count) {
@@ -124,7 +125,7 @@ static int run_write(const char *path, uint64_t seed, uint64_t count, uint64_t e
 	return 0;
 }
 
-static int run_verify(const char *path, uint64_t seed, uint64_t at_least)
+static int run_verify(const char *path, uint64_t seed, uint64_t at_least, bool read_only)
 {
 	static struct model model;
 	struct model_difference difference;
@@ -133,7 +134,7 @@ static int run_verify(const char *path, uint64_t seed, uint64_t at_least)
 	int err;
 
 	model_init(&model, seed, MODEL_KEYS);
-	err = open_model(path, &model, &store);
+	err = open_model(path, read_only, &model, &store);
 	if (err)
 		return fail(path, err);
 	unclean = store_was_unclean(store);
@@ -162,8 +163,8 @@ static int run_survive(uint64_t seed, const char *path, const char *line)
 
 	snprintf(meta, sizeof(meta), "%s/meta", path);
 	if (sscanf(line, "acknowledged %" SCNu64, &done) == 1)
-		return run_verify(path, seed, done);
-	return access(meta, F_OK) ? 0 : run_verify(path, seed, 0);
+		return run_verify(path, seed, done, false);
+	return access(meta, F_OK) ? 0 : run_verify(path, seed, 0, false);
 }
 
 /* Kill --------------------------------------------------------------------------------------------- */
@@ -211,7 +212,7 @@ static int kill_once(const char *path, uint64_t seed, uint64_t micros, uint64_t 
 	}
 	child = fork();
 	if (child == 0)
-		_exit(run_verify(path, seed, *acknowledged));
+		_exit(run_verify(path, seed, *acknowledged, false));
 	waitpid(child, &status, 0);
 	return !WIFEXITED(status) || WEXITSTATUS(status);
 }
@@ -288,7 +289,7 @@ static int run_fill(const char *path, uint64_t seed)
 		uint64_t before;
 
 		model_init(&model, seed, MODEL_KEYS);
-		err = open_model(path, &model, &store);
+		err = open_model(path, false, &model, &store);
 		if (err)
 			return fail("open", err);
 		/* What was there was removed by the round before. */
@@ -365,7 +366,7 @@ static int open_copies(const char *path, uint64_t count, struct store **stores)
 
 		model_init(&model, 0, MODEL_KEYS);
 		if (!err)
-			err = open_model(to, &model, &stores[i]);
+			err = open_model(to, false, &model, &stores[i]);
 		if (err)
 			return err;
 	}
@@ -491,7 +492,9 @@ int main(int argc, char **argv)
 	if (!strcmp(what, "survive"))
 		return run_survive(number(path), argv[3], argv[4]);
 	if (!strcmp(what, "verify"))
-		return run_verify(path, number(argv[3]), number(argv[4]));
+		return run_verify(path, number(argv[3]), number(argv[4]), false);
+	if (!strcmp(what, "look"))
+		return run_verify(path, number(argv[3]), number(argv[4]), true);
 	if (!strcmp(what, "kill"))
 		return run_kill(path, number(argv[3]), number(argv[4]));
 	return usage();
