@@ -40,7 +40,7 @@ struct mount_server {
 	_Atomic unsigned int absent_xattrs; /* questions for attributes that were not there */
 	bool checked; /* modes count, so that the kernel has to know of ACLs too */
 	bool writable;
-	bool writeback; /* the kernel collects writes; before it was asked: is to */
+	_Atomic bool writeback; /* the kernel collects writes; before it was asked: is to */
 	_Atomic uint64_t writes_begun;
 	_Atomic uint64_t writes_done;
 	uint64_t
