@@ -87,7 +87,7 @@ static void watch_times(struct mirror_side sides[2], const struct mirror_action 
 	for (int side = 0; side < 2; side++) {
 		for (int i = 0; i < WATCHED; i++)
 			watched->known[side][i] =
-				stat_in(&sides[side], watched->paths[i], &watched->before[side][i]);
+				stat_watched(&sides[side], watched, i, &watched->before[side][i]);
 	}
 	nanosleep(&tick, NULL);
 }
@@ -142,9 +142,8 @@ static unsigned int compare_path(const struct mirror_abilities *abilities,
 		return 0;
 	for (int i = 0; i < 2; i++)
 		there[i] = stat_in(&sides[i], path, &st[i]);
-	if (there[0] != there[1]) {
+	if (there[0] != there[1])
 		return mirror_differ(path, "there", there[0], there[1]);
-	}
 	return there[0] ? mirror_compare_stat(abilities, path, &st[0], &st[1]) : 0;
 }
 
@@ -304,7 +303,7 @@ static unsigned int step(const struct mirror_options *options,
 	if (is_full(&outcomes[0]) || is_full(&outcomes[1])) {
 		printf("action %llu: no space: %s, %s\n", (unsigned long long)number,
 		       strerror(outcomes[0].error), strerror(outcomes[1].error));
-		exit(3);
+		_exit(3);
 	}
 	differences = compare_outcomes(&action, outcomes);
 	if (action.handle >= 0 && sides[0].handles[action.handle] >= 0) {
@@ -363,6 +362,13 @@ static int run(const struct mirror_options *options, struct mirror_side sides[2]
 	return 0;
 }
 
+/* Back to the root that this process was started with: what runs at its end may need /proc. */
+static void leave(int home)
+{
+	if (fchdir(home) < 0 || chroot(".") < 0)
+		err(2, "the way back");
+}
+
 static void open_side(const char *dir, struct mirror_side *out)
 {
 	out->dir = dir;
@@ -406,7 +412,8 @@ int main(int argc, char **argv)
 					 .history = 60,
 					 .inodes = -1};
 	struct mirror_side sides[2];
-	int letter;
+	int home = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int letter, status;
 
 	while ((letter = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (letter) {
@@ -457,5 +464,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	umask(0);
 	mirror_seed(options.seed);
-	return run(&options, sides);
+	status = home < 0 ? 2 : run(&options, sides);
+	leave(home);
+	return status;
 }
