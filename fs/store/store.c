@@ -163,9 +163,13 @@ void store_touch(struct store *store)
 
 /* Records ------------------------------------------------------------------------------------------ */
 
+/* The lengths are in it, for zeros behind a sum that is right would be right, too. */
 static uint32_t value_sum(const struct store_key *key, const void *value, size_t len)
 {
-	return crc32c(crc32c(~0u, key->bytes, key->len), value, len);
+	const le32 lengths[] = {le32_make((uint32_t)key->len), le32_make((uint32_t)len)};
+	uint32_t sum = crc32c(~0u, lengths, sizeof(lengths));
+
+	return crc32c(crc32c(sum, key->bytes, key->len), value, len);
 }
 
 int store_value_check(const struct store_key *key, const void *value, size_t *len)

@@ -80,8 +80,9 @@ meta = open(sys.argv[1], 'rb').read()
 key = bytes(8) + b'U'
 old = struct.pack('<II', 1, 0)
 new = struct.pack('<II', 2, 0)
-old += struct.pack('<I', crc32c(key + old))
-new += struct.pack('<I', crc32c(key + new))
+lengths = struct.pack('<II', len(key), len(old))
+old += struct.pack('<I', crc32c(lengths + key + old))
+new += struct.pack('<I', crc32c(lengths + key + new))
 assert meta.count(key + old)
 open(sys.argv[2], 'wb').write(meta.replace(key + old, key + new))
 PY
