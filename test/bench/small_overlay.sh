@@ -17,8 +17,8 @@ loop_mount probe.img probe ro
 	{ cat "$work/err"; fail "test/bench/overlay ended with status $?"; }
 cat "$work/err" "$work/out"
 
-[ "$(grep -c '^|' table.md)" = 31 ] || fail "the table has not 29 lines below its head"
-for peer in overlayfs bramble bramble-ro; do
+[ "$(grep -c '^|' table.md)" = 32 ] || fail "the table has not 30 lines below its head"
+for peer in overlayfs bramble bramble-wb bramble-ro; do
 	grep -q "skipped: $peer:" err && [ $peer != overlayfs ] && fail "$peer was not measured"
 done
 awk -F'|' '
