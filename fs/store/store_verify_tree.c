@@ -347,8 +347,9 @@ bool verify_last_key(struct verify *v, const char *what, const struct verify_db 
 		struct bound key;
 
 		if (number < LMDB_METAS || number >= v->file_pages) {
-			verify_complain(v, EUCLEAN, "%s: page %llu of %llu", what,
-					(unsigned long long)number,
+			verify_complain(v, EUCLEAN,
+					"%s: its free list is at page %llu, the file has %llu",
+					what, (unsigned long long)number,
 					(unsigned long long)v->file_pages);
 			return false;
 		}
