@@ -10,38 +10,19 @@
 #include "overlay/overlay.h"
 
 struct check {
-	const char *name; /* of the overlay */
+	const struct overlay_request *request;
+	const struct state_overlay *overlay; /* borrowed; open for reading */
 	unsigned int problems;
 };
 
-static int check_snapshot(void *ctx, const struct state_snapshot *snapshot)
-{
-	struct check *check = ctx;
-	unsigned int problems = 0;
-	int err = store_embedded_check(snapshot->path, &problems);
-
-	if (err || problems)
-		log_error("overlay %s: snapshot %s: damaged", check->name, snapshot->name);
-	check->problems += problems + (err != 0);
-	return 0;
-}
-
-/* The files of the store, then what the records in them say. */
-static int check_store(const struct overlay_request *request, const struct state_overlay *overlay,
-		       struct check *check)
+/* What the records of the store in @folder, whose files are sound, say. */
+static int check_records(struct check *check, const char *folder)
 {
 	CLEANUP(stack_closep) struct stack *stack = NULL;
-	struct stack_options options = cmd_overlay_options(request, overlay->name);
+	struct stack_options options = cmd_overlay_options(check->request, check->overlay->name);
 	unsigned int problems = 0;
-	int err;
+	int err = stack_open_stored(check->request->image, folder, &options, &stack);
 
-	if (overlay->info.empty)
-		return 0;
-	err = store_embedded_check(overlay->path, &problems);
-	check->problems += problems;
-	if (err || problems)
-		return err;
-	err = stack_open(request->image, &options, &stack);
 	if (err)
 		return err;
 	err = overlay_check(stack_overlay_tree(stack), &problems);
@@ -49,15 +30,58 @@ static int check_store(const struct overlay_request *request, const struct state
 	return err;
 }
 
+/* The files, then the records. */
+static int check_store(struct check *check, const char *folder)
+{
+	unsigned int problems = 0;
+	int err = store_embedded_check(folder, &problems);
+
+	check->problems += problems;
+	return err || problems ? err : check_records(check, folder);
+}
+
+static int damaged(struct check *check, const char *snapshot)
+{
+	log_error("overlay %s: snapshot %s: damaged", check->overlay->name, snapshot);
+	check->problems++;
+	return 0;
+}
+
+static int check_snapshot(void *ctx, const struct state_snapshot *snapshot)
+{
+	struct check *check = ctx;
+	struct state_info info;
+	unsigned int problems = 0;
+	bool empty;
+	int err = state_snapshot_load(check->overlay, snapshot->name, &info);
+
+	if (err)
+		return damaged(check, snapshot->name);
+	empty = info.empty;
+	state_info_finish(&info);
+	if (empty)
+		return 0;
+	err = store_embedded_check(snapshot->path, &problems);
+	if (err || problems)
+		return damaged(check, snapshot->name);
+	problems = check->problems;
+	err = check_records(check, snapshot->path);
+	/* that the image cannot be opened says nothing of the snapshot */
+	if (err && err != -EUCLEAN && err != -EBADMSG)
+		return err;
+	return err || check->problems > problems ? damaged(check, snapshot->name) : 0;
+}
+
 static int check_one(const struct overlay_request *request, const char *name)
 {
 	CLEANUP(state_closep) struct state *state = NULL;
 	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
-	struct check check = {.name = name};
+	struct check check = {.request = request};
 	int err = cmd_overlay_find(request, name, STATE_READ, &state, &overlay);
 
-	if (!err)
-		err = check_store(request, overlay, &check);
+	check.overlay = overlay;
+	if (!err && !overlay->info.empty)
+		err = check_store(&check, overlay->path);
 	if (!err)
 		err = state_snapshot_each(overlay, check_snapshot, &check);
 	if (err) {

@@ -99,6 +99,13 @@ int stack_overlay_restore(const char *path, const char *snapshot,
 			  const struct stack_options *options);
 
 /*
+ * Opens for reading what the store in @folder makes of the overlay options->overlay: that of a snapshot,
+ * or of a copy. Takes no lock of that overlay: the caller has one. Errors as stack_open.
+ */
+int stack_open_stored(const char *path, const char *folder, const struct stack_options *options,
+		      struct stack **out);
+
+/*
  * As stack_open, for `bramble info`: an image without a readable tree is no error.
  */
 int stack_inspect(const char *path, const struct stack_options *options, struct stack **out);

@@ -121,6 +121,33 @@ static int settle(const char *path, const struct stack_options *options, struct 
 	return 0;
 }
 
+struct check {
+	const char *path; /* of the image, or NULL */
+	const struct stack_options *options;
+};
+
+/* Whether what is in @folder can take the place of the overlay's store. */
+static int check_stored(void *ctx, const char *folder)
+{
+	const struct check *check = ctx;
+	struct stack *stack;
+	unsigned int problems = 0;
+	int err = store_embedded_check(folder, &problems);
+
+	if (err || problems)
+		return err ? err : -EUCLEAN;
+	err = stack_open_stored(check->path, folder, check->options, &stack);
+	if (!err)
+		return stack_close(stack);
+	if (err == -EUCLEAN || err == -EBADMSG || err == -ENOMEM || check->path)
+		return err;
+	/* to go back does not need the image, which may be somewhere else */
+	log_warn("overlay %s: goes back all the same; what the snapshot holds was not compared "
+		 "with the image",
+		 check->options->overlay);
+	return 0;
+}
+
 /* @snapshot NULL: to the beginning. */
 static int go_back(const char *path, const char *snapshot, const struct stack_options *options,
 		   int *out_data)
@@ -128,6 +155,7 @@ static int go_back(const char *path, const char *snapshot, const struct stack_op
 	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
 	CLEANUP(state_closep) struct state *state = NULL;
 	struct stack_options writing = *options;
+	struct check check = {.path = path, .options = &writing};
 	uint64_t next_id;
 	int err = state_open(options->state, true, &state);
 
@@ -140,7 +168,7 @@ static int go_back(const char *path, const char *snapshot, const struct stack_op
 	err = state_overlay_open(state, options->overlay, STATE_WRITE, &overlay);
 	if (err)
 		return err;
-	return snapshot ? state_snapshot_restore(overlay, snapshot, next_id)
+	return snapshot ? state_snapshot_restore(overlay, snapshot, next_id, check_stored, &check)
 			: state_overlay_reset(overlay, next_id, out_data);
 }
 

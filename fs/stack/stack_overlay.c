@@ -105,24 +105,27 @@ static int cannot_open(const struct state_overlay *overlay, int err)
 	return err;
 }
 
-/* Puts the overlay above stack->tree. One without a store is as what lies below. */
-static int put_for_reading(struct stack *stack, const struct state_overlay *overlay)
+/* Puts the store in @folder above stack->tree. */
+static int put_stored(struct stack *stack, const char *folder)
 {
 	const struct store_options options = {.read_only = true};
 	struct store *store;
-	int err;
+	int err = store_embedded_open(folder, &options, &store);
 
-	if (overlay->info.empty)
-		return 0;
-	err = store_embedded_open(overlay->path, &options, &store);
 	if (err)
-		return cannot_open(overlay, err);
+		return err;
 	err = overlay_open(store, stack->tree, &stack->tree);
-	if (err) {
+	if (err)
 		store_close(store);
-		return cannot_open(overlay, err);
-	}
-	return 0;
+	return err;
+}
+
+/* Puts the overlay above stack->tree. One without a store is as what lies below. */
+static int put_for_reading(struct stack *stack, const struct state_overlay *overlay)
+{
+	int err = overlay->info.empty ? 0 : put_stored(stack, overlay->path);
+
+	return err ? cannot_open(overlay, err) : 0;
 }
 
 static int open_store(struct stack *stack, struct state_overlay *overlay, struct store **out)
@@ -200,9 +203,9 @@ static int put_bases(struct stack *stack)
 
 /* Opening ------------------------------------------------------------------------------------ */
 
-/* Takes @state and @overlay, with or without an error. */
-static int open_on(const char *path, const struct stack_options *options, struct state *state,
-		   struct state_overlay *overlay, struct stack **out)
+/* What @overlay is made on. Takes @state and @overlay, with or without an error. */
+static int open_below(const char *path, const struct stack_options *options, struct state *state,
+		      struct state_overlay *overlay, struct stack **out)
 {
 	CLEANUP(stack_closep) struct stack *stack = NULL;
 	CLEANUP(state_closep) struct state *owned_state = state;
@@ -224,12 +227,46 @@ static int open_on(const char *path, const struct stack_options *options, struct
 	err = open_bases(stack);
 	if (!err)
 		err = put_bases(stack);
+	if (err)
+		return err;
+	*out = TAKE(stack);
+	return 0;
+}
+
+/* Takes @state and @overlay, with or without an error. */
+static int open_on(const char *path, const struct stack_options *options, struct state *state,
+		   struct state_overlay *overlay, struct stack **out)
+{
+	CLEANUP(stack_closep) struct stack *stack = NULL;
+	int err = open_below(path, options, state, overlay, &stack);
+
 	if (!err)
 		err = overlay->access == STATE_WRITE ? put_for_writing(stack, overlay)
 						     : put_for_reading(stack, overlay);
 	if (err)
 		return err;
 	stack->layered = !overlay->info.empty;
+	*out = TAKE(stack);
+	return 0;
+}
+
+int stack_open_stored(const char *path, const char *folder, const struct stack_options *options,
+		      struct stack **out)
+{
+	CLEANUP(stack_closep) struct stack *stack = NULL;
+	CLEANUP(state_closep) struct state *state = NULL;
+	struct state_overlay *overlay;
+	int err = state_open(options->state, false, &state);
+
+	if (!err)
+		err = state_overlay_open(state, options->overlay, STATE_LOOK, &overlay);
+	if (!err)
+		err = open_below(path, options, TAKE(state), overlay, &stack);
+	if (!err)
+		err = put_stored(stack, folder);
+	if (err)
+		return err;
+	stack->layered = true;
 	*out = TAKE(stack);
 	return 0;
 }

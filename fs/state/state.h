@@ -170,7 +170,7 @@ int state_overlay_clone(struct state_overlay *overlay, const char *name);
 struct state_snapshot {
 	const char *name;
 	const char *path; /* of its folder */
-	struct timespec taken;
+	struct timespec taken; /* of one without an info: when its folder changed last */
 	uint64_t size; /* bytes on the host */
 };
 
@@ -180,7 +180,21 @@ int state_snapshot_each(const struct state_overlay *overlay, state_snapshot_fn t
 int state_snapshot_take(struct state_overlay *overlay, const char *name);
 int state_snapshot_delete(struct state_overlay *overlay, const char *name);
 
-/* Puts the snapshot's state in the place of the present one; else as state_overlay_reset. */
-int state_snapshot_restore(struct state_overlay *overlay, const char *name, uint64_t next_id);
+/*
+ * What the overlay was when the snapshot was taken; *@out is finished by the caller. -EUCLEAN: it is
+ * damaged or missing. -ESTALE: it was made on another base.
+ */
+int state_snapshot_load(const struct state_overlay *overlay, const char *name,
+			struct state_info *out);
+
+/* Whether the store in @folder, a copy of the snapshot's, is sound. -EUCLEAN or -EBADMSG: it is not. */
+typedef int (*state_check_fn)(void *ctx, const char *folder);
+
+/*
+ * Puts the snapshot's state in the place of the present one, if @check says that it is sound; else as
+ * state_overlay_reset. -EUCLEAN: the snapshot is damaged, and the present state stays.
+ */
+int state_snapshot_restore(struct state_overlay *overlay, const char *name, uint64_t next_id,
+			   state_check_fn check, void *ctx);
 
 #endif

@@ -46,8 +46,8 @@ static int describe(void *ctx, const char *name)
 
 	if (!info)
 		return -ENOMEM;
-	/* written when it was taken, and never again */
-	if (lstat(info, &st) < 0)
+	/* written when it was taken, and never again; without it, it is damaged, but it is there */
+	if (lstat(info, &st) < 0 && (errno != ENOENT || lstat(path, &st) < 0))
 		return errno == ENOENT ? 0 : failed(info, -errno);
 	snapshot.taken = st.st_mtim;
 	err = state_folder_size(path, &snapshot.size);
@@ -191,8 +191,32 @@ int state_restore_finish(struct state_overlay *overlay)
 	return lstat(restored, &st) == 0 ? state_folder_erase(restored) : 0;
 }
 
-/* A copy of the store in @from beside that of @overlay. */
-static int prepare(struct state_overlay *overlay, const char *from, bool empty)
+/* What a restore puts in place. */
+struct source {
+	const char *name;
+	const char *path; /* of its folder */
+	const struct state_info *info;
+	state_check_fn check;
+	void *ctx;
+};
+
+/* A copy of the store beside that of @overlay: a sound one, since the state that it replaces may be good. */
+static int copy_sound(const struct state_overlay *overlay, const struct source *source,
+		      const char *to)
+{
+	int err = store_embedded_copy(source->path, to);
+
+	if (err == -ENOENT)
+		err = -EUCLEAN; /* it has lost a file */
+	if (!err)
+		err = source->check(source->ctx, to);
+	if (err != -EUCLEAN && err != -EBADMSG)
+		return err;
+	log_error("overlay %s: snapshot %s: damaged: not restored", overlay->name, source->name);
+	return -EUCLEAN;
+}
+
+static int prepare(const struct state_overlay *overlay, const struct source *source)
 {
 	CLEANUP(freep) char *restored = state_join(overlay->path, STATE_RESTORED);
 	int err;
@@ -204,7 +228,7 @@ static int prepare(struct state_overlay *overlay, const char *from, bool empty)
 		return err;
 	if (mkdir(restored, 0700) < 0)
 		return failed(restored, -errno);
-	err = empty ? 0 : store_embedded_copy(from, restored);
+	err = source->info->empty ? 0 : copy_sound(overlay, source, restored);
 	if (!err)
 		err = state_sync_folder(restored);
 	if (err)
@@ -220,22 +244,42 @@ static bool same_base(const struct state_info *a, const struct state_info *b)
 	       memcmp(a->fingerprint, b->fingerprint, sizeof(a->fingerprint)) == 0;
 }
 
-static int restore(struct state_overlay *overlay, const char *name, const char *path,
-		   const struct state_info *snapshot, uint64_t next_id)
+int state_snapshot_load(const struct state_overlay *overlay, const char *name,
+			struct state_info *out)
 {
-	struct state_info *info = &overlay->info;
-	int err;
+	CLEANUP(freep) char *parent = NULL;
+	CLEANUP(freep) char *path = NULL;
+	struct state_info info;
+	int err = find(overlay, name, &parent, &path);
 
-	if (!same_base(info, snapshot)) {
+	if (err)
+		return err;
+	err = state_info_load(path, &info);
+	if (err == -ENOENT) {
+		log_error("%s/info: is missing", path);
+		return -EUCLEAN;
+	}
+	if (err)
+		return err;
+	if (!same_base(&overlay->info, &info)) {
 		log_error("overlay %s: snapshot %s was made on another base", overlay->name, name);
+		state_info_finish(&info);
 		return -ESTALE;
 	}
-	err = prepare(overlay, path, snapshot->empty);
+	*out = info;
+	return 0;
+}
+
+static int restore(struct state_overlay *overlay, const struct source *source, uint64_t next_id)
+{
+	struct state_info *info = &overlay->info;
+	int err = prepare(overlay, source);
+
 	if (err)
 		return err;
 	info->epoch++;
-	info->next_id = max_u64(max_u64(info->next_id, snapshot->next_id), next_id);
-	info->empty = snapshot->empty;
+	info->next_id = max_u64(max_u64(info->next_id, source->info->next_id), next_id);
+	info->empty = source->info->empty;
 	info->in_use = false;
 	info->restoring = true;
 	clock_gettime(CLOCK_REALTIME, &info->used);
@@ -248,22 +292,22 @@ static int restore(struct state_overlay *overlay, const char *name, const char *
 	return store_embedded_remove(overlay->path);
 }
 
-int state_snapshot_restore(struct state_overlay *overlay, const char *name, uint64_t next_id)
+int state_snapshot_restore(struct state_overlay *overlay, const char *name, uint64_t next_id,
+			   state_check_fn check, void *ctx)
 {
 	CLEANUP(freep) char *parent = NULL;
 	CLEANUP(freep) char *path = NULL;
+	struct source source = {.name = name, .check = check, .ctx = ctx};
 	struct state_info snapshot;
 	int err = find(overlay, name, &parent, &path);
 
+	if (!err)
+		err = state_snapshot_load(overlay, name, &snapshot);
 	if (err)
 		return err;
-	err = state_info_load(path, &snapshot);
-	if (err) {
-		if (err == -ENOENT)
-			log_error("%s/info: is missing", path);
-		return err == -ENOENT ? -EUCLEAN : err;
-	}
-	err = restore(overlay, name, path, &snapshot, next_id);
+	source.path = path;
+	source.info = &snapshot;
+	err = restore(overlay, &source, next_id);
 	state_info_finish(&snapshot);
 	return err;
 }

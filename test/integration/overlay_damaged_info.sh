@@ -144,3 +144,54 @@ for file in meta data; do
 	expect 0 bramble overlay restore cellar whole --yes
 	[ "$(bramble cat --overlay cellar "$image" /etc/one)" = 1 ] || fail "not restored"
 done
+
+# --- damaged snapshots -------------------------------------------------------------------------
+
+edit "$image" pantry 'fill /srv.big 300000'
+bramble overlay snapshot pantry snap
+edit - pantry 'write /etc/precious 1'
+snap=$BRAMBLE_STATE/overlays/pantry/snapshots/snap
+cp -a "$snap" "$work/snap"
+
+# damaged TEXT: check says so, and the snapshot does not take the place of what is good
+damaged() {
+	expect 1 bramble overlay check pantry
+	said err "$1"
+	said err "overlay pantry: snapshot snap: damaged"
+	expect 1 bramble overlay restore pantry snap --yes
+	said err "$1"
+	[ "$(bramble cat --overlay pantry "$image" /etc/precious)" = 1 ] ||
+		fail "a damaged snapshot takes the place of what was good"
+	[ ! -e "$BRAMBLE_STATE/overlays/pantry/.restored" ] || fail "a copy is left"
+	rm -rf "$snap"
+	cp -a "$work/snap" "$snap"
+	expect 0 bramble overlay check pantry
+}
+
+truncate -s 0 "$snap/data"
+damaged "snapshot snap: damaged"
+head -c 24576 /dev/urandom | dd of="$snap/meta" bs=4096 seek=2 conv=notrunc status=none
+damaged "snapshot snap: damaged"
+rm "$snap/meta"
+damaged "snapshot snap: damaged"
+rm "$snap/info"
+expect 0 bramble overlay snapshot pantry --list
+said out snap
+damaged "$snap/info: is missing"
+sed -i 's/^fingerprint = ../fingerprint = 00/' "$snap/info"
+damaged "snapshot snap was made on another base"
+
+# the image may be gone when a sound one is restored
+cp --sparse=always "$image" "$work/moved.img"
+edit "$work/moved.img" shed 'write /etc/a 1'
+bramble overlay snapshot shed snap
+edit - shed 'write /etc/a 2'
+mv "$work/moved.img" "$work/elsewhere.img"
+expect 0 bramble overlay restore shed snap --yes
+[ "$(bramble cat --overlay shed "$work/elsewhere.img" /etc/a)" = 1 ] || fail "not restored"
+bramble overlay delete shed --yes
+
+# a snapshot of what is empty has no store, and is whole
+bramble overlay create void --image "$image"
+bramble overlay snapshot void snap
+expect 0 bramble overlay check void
