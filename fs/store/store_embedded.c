@@ -277,6 +277,7 @@ static int embedded_close(struct store *base, bool clean)
 	struct store_embedded *store = embedded(base);
 	bool tidy = clean && store->in_use, in_use = false;
 	CLEANUP(freep) char *path = NULL;
+	CLEANUP(closep) int meta = -1;
 	uint64_t bytes;
 
 	/* If this cannot be written nothing is lost, but the next to open it sees an unclean end. */
@@ -286,10 +287,13 @@ static int embedded_close(struct store *base, bool clean)
 		tidy = !store_room_compact(store);
 	bytes = (store->room.last_page + 1) * store->page_size;
 	path = TAKE(store->path);
+	/* The path may lead to another file by now. */
+	if (tidy)
+		meta = fcntl(store->lmdb.fd, F_DUPFD_CLOEXEC, 0);
 	store_finish(base);
 	release(store);
-	if (tidy)
-		store_room_trim(path, bytes);
+	if (meta >= 0)
+		store_room_trim(meta, path, bytes);
 	return 0;
 }
 

@@ -193,6 +193,14 @@ int store_room_why(struct store_embedded *store)
 	return err ? err : -EIO;
 }
 
+/* Whether `meta` is still where it was opened: what is written anew must not replace another file. */
+static bool is_in_place(const struct store_embedded *store)
+{
+	struct stat st;
+
+	return !stat(store->path, &st) && st.st_dev == store->device && st.st_ino == store->inode;
+}
+
 /* Writes the records, and nothing else, to the new file @fd, and looks at the result. */
 static int write_compact(struct store_embedded *store, int fd, const char *path)
 {
@@ -218,7 +226,8 @@ bool store_room_compact(struct store_embedded *store)
 	CLEANUP(closep) int fd = -1;
 	int err = 0;
 
-	if (unused * store->page_size <= COMPACT_BYTES || unused <= pages - unused)
+	if (unused * store->page_size <= COMPACT_BYTES || unused <= pages - unused ||
+	    !is_in_place(store))
 		return false;
 	if (asprintf(&path, "%s" STORE_NEW_SUFFIX, store->path) < 0) {
 		path = NULL;
@@ -240,9 +249,9 @@ bool store_room_compact(struct store_embedded *store)
 	return false;
 }
 
-void store_room_trim(const char *path, uint64_t bytes)
+void store_room_trim(int fd, const char *path, uint64_t bytes)
 {
-	if (truncate(path, (off_t)bytes))
+	if (ftruncate(fd, (off_t)bytes))
 		log_info("store: %s: cannot cut off what it does not need: %s", path,
 			 strerror(errno));
 }
