@@ -53,35 +53,32 @@ static void await_silence(const struct mount_server *server)
  * Pages that were written by memory maps, or that the kernel collects, it has not sent yet. This
  * thread asks for it as any program would, and the server's threads take it in.
  */
-static void write_back(const struct mount_end *end, const char *path)
+static int write_back(void *ctx)
 {
-	CLEANUP(closep) int fd = -1;
+	const struct mount_end *end = ctx;
+	CLEANUP(closep) int fd = open(end->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (end->namespace && mount_namespace_enter(end->namespace) < 0)
-		return;
-	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || syncfs(fd) < 0)
-		log_warn("%s: what was written last may be lost: %m", path);
+		log_warn("%s: what was written last may be lost: %m", end->path);
 	else if (end->server->writeback)
 		await_silence(end->server);
+	return 0;
 }
 
 static void on_signal(struct mount_end *end, int number)
 {
 	const struct timespec pause = {.tv_nsec = KNOCK_NS};
 	struct fuse_session *session;
-	const char *path;
 
 	pthread_mutex_lock(&end->lock);
 	session = end->session;
-	path = end->path;
 	pthread_mutex_unlock(&end->lock);
 	if (!session) {
 		die(end, number);
 		return;
 	}
 	if (end->server->writable)
-		write_back(end, path);
+		(void)mount_namespace_run(end->server->namespace, write_back, end);
 	fuse_session_exit(session);
 	/* Once would do, if it could not come just before the thread begins to wait. */
 	while (!atomic_load(&end->over)) {
@@ -100,7 +97,7 @@ static void *wait_for_signals(void *ctx)
 	return NULL;
 }
 
-int mount_end_start(struct mount_end *end, const char *namespace)
+int mount_end_start(struct mount_end *end)
 {
 	static const int numbers[] = {SIGHUP, SIGINT, SIGTERM};
 	struct sigaction action = {.sa_handler = on_knock};
@@ -108,7 +105,6 @@ int mount_end_start(struct mount_end *end, const char *namespace)
 
 	*end = (struct mount_end){
 		.waiting = pthread_self(),
-		.namespace = namespace,
 		.lock = PTHREAD_MUTEX_INITIALIZER,
 	};
 	signal(SIGPIPE, SIG_IGN);

@@ -18,7 +18,6 @@ struct mount_end {
 	pthread_t thread;
 	pthread_t waiting; /* the thread that waits for the session's end */
 	sigset_t signals;
-	const char *namespace; /* borrowed: as in struct mount_options */
 	pthread_mutex_t lock;
 	struct fuse_session *session; /* borrowed; NULL: a signal ends the process */
 	struct mount_server *server; /* borrowed */
@@ -27,7 +26,7 @@ struct mount_end {
 };
 
 /* To be called before there are other threads. Signals are blocked from now on. */
-int mount_end_start(struct mount_end *end, const char *namespace);
+int mount_end_start(struct mount_end *end);
 
 /*
  * From now on a signal ends @session, which serves @server's tree at @path, after all that was changed

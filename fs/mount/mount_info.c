@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* /proc/self/mountinfo, as proc(5) describes it. */
+/* /proc/PID/mountinfo, as proc(5) describes it; threads may be of different namespaces. */
 #include "mount/mount_info.h"
 
 #include <errno.h>
@@ -100,7 +100,7 @@ static bool parse_line(char *line, const char *path, struct mount_info *out)
 
 int mount_info_find(const char *path, struct mount_info *out)
 {
-	CLEANUP(fclosep) FILE *file = fopen("/proc/self/mountinfo", "re");
+	CLEANUP(fclosep) FILE *file = fopen("/proc/thread-self/mountinfo", "re");
 	CLEANUP(freep) char *line = NULL;
 	struct mount_info found;
 	size_t size = 0;

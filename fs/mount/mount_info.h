@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What /proc/self/mountinfo says of one mount point. Private to the mount room. */
+/* What mountinfo says of one mount point. Private to the mount room. */
 #ifndef BRAMBLE_MOUNT_MOUNT_INFO_H
 #define BRAMBLE_MOUNT_MOUNT_INFO_H
 

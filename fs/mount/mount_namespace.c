@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The mount namespace that mount(8) was told to mount in. */
+/* Threads that enter another mount namespace. */
 #include "mount/mount_namespace.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,19 +12,56 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-int mount_namespace_enter(const char *name)
+struct errand {
+	int fd;
+	int (*act)(void *ctx);
+	void *ctx;
+	int err;
+};
+
+int mount_namespace_open(const char *name, int *out_fd)
 {
 	char path[64];
-	CLEANUP(closep) int fd = -1;
-	int err;
+	int fd, err;
 
 	snprintf(path, sizeof(path), "/proc/%.20s/ns/mnt", name);
 	fd = open(name[strspn(name, "0123456789")] ? name : path, O_RDONLY | O_CLOEXEC);
-	/* Threads that share their working directory must be of one namespace. */
-	if (fd < 0 || unshare(CLONE_FS) < 0 || setns(fd, CLONE_NEWNS) < 0) {
+	if (fd < 0) {
 		err = -errno;
 		log_error("%s: cannot enter this mount namespace: %s", name, strerror(-err));
 		return err;
 	}
+	*out_fd = fd;
 	return 0;
+}
+
+static void *run_errand(void *ctx)
+{
+	struct errand *errand = ctx;
+
+	/* Threads that share their working directory must be of one namespace. */
+	if (unshare(CLONE_FS) < 0 || setns(errand->fd, CLONE_NEWNS) < 0) {
+		errand->err = -errno;
+		log_error("mount: cannot enter the mount namespace: %s", strerror(-errand->err));
+		return NULL;
+	}
+	errand->err = errand->act(errand->ctx);
+	return NULL;
+}
+
+int mount_namespace_run(int fd, int (*act)(void *ctx), void *ctx)
+{
+	struct errand errand = {.fd = fd, .act = act, .ctx = ctx};
+	pthread_t thread;
+	int err;
+
+	if (fd == MOUNT_NAMESPACE_OWN)
+		return act(ctx);
+	err = -pthread_create(&thread, NULL, run_errand, &errand);
+	if (err) {
+		log_error("mount: no thread for the mount namespace: %s", strerror(-err));
+		return err;
+	}
+	pthread_join(thread, NULL);
+	return errand.err;
 }

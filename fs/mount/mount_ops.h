@@ -35,6 +35,7 @@ struct mount_server {
 	struct tree *tree; /* borrowed */
 	struct fuse_session *session; /* borrowed */
 	const char *result; /* borrowed: the name for MOUNT_SERVER_XATTR; or NULL */
+	int namespace; /* where it is mounted, as mount_namespace_run has it */
 	pthread_key_t threads; /* what each thread keeps from one request to the next */
 	struct mount_place place;
 	_Atomic unsigned int absent_xattrs; /* questions for attributes that were not there */

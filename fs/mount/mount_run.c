@@ -58,32 +58,42 @@ static int enter_background(int ready)
 	return err;
 }
 
-/* Where @dir is, if it may be mounted on. @path holds PATH_MAX bytes. */
-static int find_place(const char *dir, const struct mount_options *options, char *path)
+struct place {
+	const char *dir; /* as it was given */
+	const struct mount_options *options;
+	char path[PATH_MAX];
+};
+
+/* Where the directory is, if it may be mounted on. */
+static int find_place(void *ctx)
 {
-	int err = mount_info_resolve(dir, path);
+	struct place *place = ctx;
+	int err = mount_info_resolve(place->dir, place->path);
 
 	if (!err)
-		return mount_check_before(path, options);
-	log_error("%s: %s%s", dir, strerror(-err), err == -ENOENT ? ": create it with mkdir" : "");
+		return mount_check_before(place->path, place->options);
+	log_error("%s: %s%s", place->dir, strerror(-err),
+		  err == -ENOENT ? ": create it with mkdir" : "");
 	return err;
 }
 
 /* *@ready becomes -1 once the parent has been told. */
-static int serve_tree(struct tree *tree, const char *result, const char *path,
-		      const struct mount_options *options, struct mount_end *end, int *ready)
+static int serve_tree(struct tree *tree, const char *result, struct place *place, int namespace,
+		      struct mount_end *end, int *ready)
 {
+	const struct mount_options *options = place->options;
 	struct mount_server server;
 	int err = mount_server_init(&server, tree);
 
 	if (err)
 		return err;
 	server.result = result;
+	server.namespace = namespace;
 	/* A private mount checks nothing; one that others may enter always does. */
 	server.checked = options->default_permissions || options->allow_other;
 	server.writable = options->writable && tree_is_writable(tree);
 	server.writeback = options->writeback;
-	err = mount_session_open(path, options, &server, end);
+	err = mount_session_open(place->path, options, &server, end);
 	if (err) {
 		mount_server_finish(&server);
 		return err;
@@ -93,7 +103,7 @@ static int serve_tree(struct tree *tree, const char *result, const char *path,
 	if (!err)
 		err = mount_session_serve(&server);
 	if (err)
-		log_error("%s: serving the mount: %s", path, strerror(-err));
+		log_error("%s: serving the mount: %s", place->path, strerror(-err));
 	mount_end_stop(end);
 	mount_session_close(&server);
 	mount_server_finish(&server);
@@ -101,20 +111,30 @@ static int serve_tree(struct tree *tree, const char *result, const char *path,
 }
 
 /*
- * All that the serving process does. @path: where, resolved and checked; empty where that is left to
- * do, in another namespace.
+ * All that the serving process does. In another namespace the place is still to be found. The tree is
+ * opened, changed and closed in this process's own.
  */
-static int serve(const struct mount_source *source, const char *dir, char *path,
-		 const struct mount_options *options, int *ready)
+static int serve(const struct mount_source *source, struct place *place, int *ready)
 {
+	const struct mount_options *options = place->options;
 	char name[MOUNT_RESULT_NAME_BYTES];
 	CLEANUP(closep) int result = -1;
+	CLEANUP(closep) int namespace = MOUNT_NAMESPACE_OWN;
 	struct mount_end end;
 	struct tree *tree;
-	int err = mount_end_start(&end, options->namespace), close_err;
+	int err = mount_end_start(&end), close_err;
 
 	if (err)
 		return err;
+	if (options->namespace) {
+		err = mount_namespace_open(options->namespace, &namespace);
+		if (!err)
+			err = mount_namespace_run(namespace, find_place, place);
+		if (err) {
+			mount_end_stop(&end);
+			return err;
+		}
+	}
 	err = source->open(source->ctx, &tree);
 	if (err) {
 		mount_end_stop(&end);
@@ -122,12 +142,7 @@ static int serve(const struct mount_source *source, const char *dir, char *path,
 	}
 	if (options->writable && mount_result_listen(&result, name) < 0)
 		log_debug("mount: umount will not be told how it ends: %m");
-	if (options->namespace)
-		err = mount_namespace_enter(options->namespace);
-	if (!err && !*path)
-		err = find_place(dir, options, path);
-	if (!err)
-		err = serve_tree(tree, result >= 0 ? name : NULL, path, options, &end, ready);
+	err = serve_tree(tree, result >= 0 ? name : NULL, place, namespace, &end, ready);
 	mount_end_stop(&end);
 	close_err = source->close(source->ctx);
 	if (result >= 0)
@@ -154,8 +169,7 @@ static int await_child(pid_t child, int ready)
 	return -EIO;
 }
 
-static int serve_in_background(const struct mount_source *source, const char *dir, char *path,
-			       const struct mount_options *options)
+static int serve_in_background(const struct mount_source *source, struct place *place)
 {
 	int ends[2], err;
 	pid_t child;
@@ -178,7 +192,7 @@ static int serve_in_background(const struct mount_source *source, const char *di
 	}
 	close(ends[0]);
 	setsid();
-	err = serve(source, dir, path, options, &ends[1]);
+	err = serve(source, place, &ends[1]);
 	if (ends[1] < 0)
 		return err; /* the parent is gone: this process goes on as the caller's */
 	if (write(ends[1], &err, sizeof(err)) < 0)
@@ -189,13 +203,13 @@ static int serve_in_background(const struct mount_source *source, const char *di
 int mount_run(const struct mount_source *source, const char *dir,
 	      const struct mount_options *options)
 {
-	char path[PATH_MAX] = "";
+	struct place place = {.dir = dir, .options = options};
 	int nobody = -1;
-	int err = options->namespace ? 0 : find_place(dir, options, path);
+	int err = options->namespace ? 0 : find_place(&place);
 
 	if (err)
 		return err;
 	if (options->foreground || options->debug)
-		return serve(source, dir, path, options, &nobody);
-	return serve_in_background(source, dir, path, options);
+		return serve(source, &place, &nobody);
+	return serve_in_background(source, &place);
 }

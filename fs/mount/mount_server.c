@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "mount/mount_namespace.h"
 
 #define BUFFER_MIN_BYTES 131072u
 
@@ -188,7 +189,7 @@ ssize_t mount_server_describe(const char *result, char *text, size_t size)
 
 int mount_server_init(struct mount_server *server, struct tree *tree)
 {
-	*server = (struct mount_server){.tree = tree};
+	*server = (struct mount_server){.tree = tree, .namespace = MOUNT_NAMESPACE_OWN};
 	mount_place_init(&server->place);
 	return -pthread_key_create(&server->threads, thread_free);
 }

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "mount/mount_check.h"
 #include "mount/mount_info.h"
+#include "mount/mount_namespace.h"
 
 #define THREADS_MAX 10
 #define THREADS_IDLE 10 /* threads that come and go would cost more than they hold */
@@ -116,6 +117,24 @@ static int build_arguments(const struct mount_options *options, const struct mou
 	return err;
 }
 
+struct mount_there {
+	struct fuse_session *session;
+	const char *path;
+};
+
+static int mount_there(void *ctx)
+{
+	const struct mount_there *there = ctx;
+
+	return fuse_session_mount(there->session, there->path);
+}
+
+static int unmount_there(void *ctx)
+{
+	fuse_session_unmount(ctx);
+	return 0;
+}
+
 static int mount_session_new(const char *path, const struct mount_options *options,
 			     struct mount_server *server, struct mount_end *end)
 {
@@ -123,6 +142,7 @@ static int mount_session_new(const char *path, const struct mount_options *optio
 		server->writable ? &mount_writable_ops : &mount_read_only_ops;
 	struct fuse_args args = FUSE_ARGS_INIT(0, NULL);
 	struct fuse_session *session;
+	struct mount_there there;
 	struct capture capture;
 	char said[SAID_BYTES];
 	int err = build_arguments(options, server, &args);
@@ -141,7 +161,8 @@ static int mount_session_new(const char *path, const struct mount_options *optio
 	}
 	/* before the mount: a signal between the two would leave a dead one behind */
 	mount_end_set(end, session, server, path);
-	err = fuse_session_mount(session, path);
+	there = (struct mount_there){.session = session, .path = path};
+	err = mount_namespace_run(server->namespace, mount_there, &there);
 	capture_end(&capture, said, sizeof(said));
 	if (err < 0) {
 		mount_end_stop(end);
@@ -171,22 +192,24 @@ static int shake_hands(struct fuse_session *session)
  * The kernel offers FUSE 128 KiB of read-ahead; a MiB makes cold sequential reading 1.3 times as
  * fast. Only root may ask for it, and nothing is lost where that fails.
  */
-static void raise_read_ahead(const char *path)
+static int raise_read_ahead(void *ctx)
 {
+	const char *path = ctx;
 	struct mount_info info;
 	char name[128];
 	CLEANUP(closep) int fd = -1;
 
 	if (geteuid() != 0 || mount_info_find(path, &info) < 0)
-		return;
+		return 0;
 	snprintf(name, sizeof(name), "/sys/class/bdi/%s/read_ahead_kb", info.device);
 	fd = open(name, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 || dprintf(fd, "%d", READ_AHEAD_KIB) < 0)
 		log_debug("mount: read-ahead stays small: %s: %m", name);
+	return 0;
 }
 
-int mount_session_open(const char *path, const struct mount_options *options,
-		       struct mount_server *server, struct mount_end *end)
+int mount_session_open(char *path, const struct mount_options *options, struct mount_server *server,
+		       struct mount_end *end)
 {
 	int err = mount_session_new(path, options, server, end);
 
@@ -204,7 +227,7 @@ int mount_session_open(const char *path, const struct mount_options *options,
 		mount_session_close(server);
 		return err;
 	}
-	raise_read_ahead(path);
+	(void)mount_namespace_run(server->namespace, raise_read_ahead, path);
 	return 0;
 }
 
@@ -225,7 +248,7 @@ int mount_session_serve(struct mount_server *server)
 
 void mount_session_close(struct mount_server *server)
 {
-	fuse_session_unmount(server->session);
+	(void)mount_namespace_run(server->namespace, unmount_there, server->session);
 	fuse_session_destroy(server->session);
 	server->session = NULL;
 }

@@ -11,8 +11,8 @@
  * Mounts @server's tree at @path, which is resolved, and agrees with the kernel on what the mount can.
  * Errors are logged.
  */
-int mount_session_open(const char *path, const struct mount_options *options,
-		       struct mount_server *server, struct mount_end *end);
+int mount_session_open(char *path, const struct mount_options *options, struct mount_server *server,
+		       struct mount_end *end);
 
 /* Serves until the mount is gone or a signal comes. */
 int mount_session_serve(struct mount_server *server);
