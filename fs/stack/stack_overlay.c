@@ -159,17 +159,26 @@ static int open_store(struct stack *stack, struct state_overlay *overlay, struct
 static int note_opened(struct stack *stack, struct state_overlay *overlay)
 {
 	struct state_info *info = &overlay->info;
+	bool was_empty = info->empty;
 	char *image = strdup(stack->real_path);
+	int err;
 
 	if (!image)
 		return -ENOMEM;
 	free(info->image);
 	info->image = image;
 	info->seen = stack->seen;
+	/* the only record of it, should the store be lost */
+	info->next_id = max_u64(info->next_id, overlay_next_id(stack->tree));
 	info->empty = false;
 	info->in_use = true;
 	clock_gettime(CLOCK_REALTIME, &info->used);
-	return state_overlay_save(overlay);
+	err = state_overlay_save(overlay);
+	/* what an info calls empty counts for nothing; else it can be used as far as room goes */
+	if (was_empty || (err != -ENOSPC && err != -EDQUOT))
+		return err;
+	log_warn("overlay %s: opened all the same: make room on its disk", overlay->name);
+	return 0;
 }
 
 static int put_for_writing(struct stack *stack, struct state_overlay *overlay)
@@ -179,15 +188,14 @@ static int put_for_writing(struct stack *stack, struct state_overlay *overlay)
 
 	if (err)
 		return cannot_open(overlay, err);
-	/* durably, before anything can be written to it */
-	err = note_opened(stack, overlay);
-	if (!err)
-		err = overlay_open(store, stack->tree, &stack->tree);
+	err = overlay_open(store, stack->tree, &stack->tree);
 	if (err) {
 		store_close(store);
 		return cannot_open(overlay, err);
 	}
-	return 0;
+	/* durably, before anybody can write to it */
+	err = note_opened(stack, overlay);
+	return err ? cannot_open(overlay, err) : 0;
 }
 
 static int put_bases(struct stack *stack)

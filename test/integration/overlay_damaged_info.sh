@@ -195,3 +195,17 @@ bramble overlay delete shed --yes
 bramble overlay create void --image "$image"
 bramble overlay snapshot void snap
 expect 0 bramble overlay check void
+
+# --- numbers of nodes --------------------------------------------------------------------------
+
+# not given out again where the store of the first session is lost, however large the lower tree is
+need mkfs.vfat
+image=$work/fat.img
+truncate -s 1G "$image"
+mkfs.vfat -F 32 "$image" >/dev/null
+edit_crash "$image" fat 'write /a 1' 'write /b 1' sync
+was=$(node_id fat /b)
+head -c 8192 /dev/urandom | dd of="$BRAMBLE_STATE/overlays/fat/meta" conv=notrunc status=none
+expect 0 bramble overlay reset fat --yes
+edit - fat 'write /c 1'
+(($(node_id fat /c) > was)) || fail "a number is given out again"

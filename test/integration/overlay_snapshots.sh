@@ -96,6 +96,10 @@ expect 0 bramble overlay snapshot kitchen --list
 head -c 100M /dev/zero >full/filler 2>/dev/null || true
 expect 0 bramble overlay snapshot kitchen --delete snap
 cat /dev/zero >full/filler2 2>/dev/null || true
+# it can be opened for writing, too
+echo sync | "$overlay_edit" "$BRAMBLE_STATE" - kitchen >opened 2>err || true
+[ "$(head -n 1 opened)" = ready ] || fail "a full disk keeps it from being opened: $(cat err)"
+said err "overlay kitchen: opened all the same"
 expect 0 bramble overlay reset kitchen --yes
 expect 0 bramble overlay diff kitchen
 [ ! -s out ] || fail "reset on a full disk leaves: $(cat out)"
