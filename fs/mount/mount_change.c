@@ -104,6 +104,8 @@ void mount_on_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size
 
 	atomic_fetch_add_explicit(&server->writes_begun, 1, memory_order_relaxed);
 	err = tree_write(tree, ino, buf, size, (uint64_t)offset, flags);
+	if (err && fi->writepage && server->ending)
+		server->lost = err;
 	atomic_fetch_add_explicit(&server->writes_done, 1, memory_order_relaxed);
 
 	if (had)

@@ -22,6 +22,7 @@ struct mount_end {
 	struct fuse_session *session; /* borrowed; NULL: a signal ends the process */
 	struct mount_server *server; /* borrowed */
 	const char *path; /* borrowed: where it is mounted */
+	int err; /* once it is stopped: why what was written last is lost; or 0 */
 	_Atomic bool over;
 };
 

@@ -44,6 +44,8 @@ struct mount_server {
 	_Atomic bool writeback; /* the kernel collects writes; before it was asked: is to */
 	_Atomic uint64_t writes_begun;
 	_Atomic uint64_t writes_done;
+	_Atomic bool ending; /* nobody else will hear of it when the kernel's own writes fail */
+	_Atomic int lost; /* why one did; or 0 */
 	uint64_t
 		offer; /* the request by which the kernel offers the next; 0: none to be answered */
 	bool drops_privilege; /* the kernel leaves it to us to drop setuid and setgid */

@@ -145,6 +145,8 @@ static int serve(const struct mount_source *source, struct place *place, int *re
 	err = serve_tree(tree, result >= 0 ? name : NULL, place, namespace, &end, ready);
 	mount_end_stop(&end);
 	close_err = source->close(source->ctx);
+	if (!close_err)
+		close_err = end.err;
 	if (result >= 0)
 		mount_result_tell(result, close_err);
 	return err ? err : close_err;

@@ -70,6 +70,48 @@ PY
 	cmp mapped m/etc/mapped || fail "a memory map was lost by SIG$signal"
 done
 
+# The same while the map lives, in both modes. The file of zeros is there before, so that a page that
+# was not written back is seen. With and without the kernel's word on what it has under way.
+for options in rw writeback; do
+	for i in 1 2 3; do
+		down
+		case $(id -u):$i in
+		0:1) mount -t fusectl none /sys/fs/fuse/connections 2>/dev/null && counts=1 ;;
+		0:2) [ -z "${counts:-}" ] || umount /sys/fs/fuse/connections && counts= ;;
+		esac
+		up -o $options
+		pid=$(server)
+		head -c 16M /dev/zero >m/etc/live
+		sync -f m/etc/live
+		python3 - "$pid" <<'PY' || fail "a mount with a live memory map does not end"
+import mmap, os, signal, sys, time
+fd = os.open("m/etc/live", os.O_RDWR)
+shared = mmap.mmap(fd, 16 << 20)
+for at in range(0, 16 << 20, 4096):
+    shared[at:at + 8] = b"%08d" % (at >> 12)
+os.kill(int(sys.argv[1]), signal.SIGTERM)
+for i in range(600):
+    try:
+        if open("/proc/%s/stat" % sys.argv[1]).read().rsplit(")", 1)[1].split()[0] == "Z": break
+    except OSError:
+        break
+    time.sleep(0.05)
+else:
+    raise SystemExit(1)
+os._exit(0)
+PY
+		up
+		python3 - m/etc/live <<'PY' || fail "a live memory map was lost by a signal, -o $options"
+import sys
+data = open(sys.argv[1], "rb").read()
+lost = [at for at in range(0, len(data), 4096) if data[at:at + 8] != b"%08d" % (at >> 12)]
+print("pages lost:", len(lost))
+raise SystemExit(len(lost) > 0 or len(data) != 16 << 20)
+PY
+		rm m/etc/live
+	done
+done
+
 # A signal while a file is open and half written
 for options in rw writeback; do
 	down
@@ -107,6 +149,34 @@ kill -TERM "$child"
 wait "$child" || fail "exit status $? after SIGTERM"
 up
 [ "$(cat m/etc/log)" = foreground ] || fail "lost in the foreground"
+
+down
+
+# What cannot be written back after a signal is said, and is the exit status
+if [ "$(id -u)" = 0 ]; then
+	mkdir small
+	mount -t tmpfs -o size=24M none small
+	at_end "umount -l '$work/small'"
+	setsid bramble mount -f pi.img m --overlay test --state small 2>err &
+	child=$!
+	for ((i = 0; i < 100; i++)); do
+		findmnt m >/dev/null && break
+		sleep 0.05
+	done
+	python3 - "$child" <<'PY'
+import mmap, os, signal, sys
+fd = os.open("m/etc/mapped", os.O_RDWR | os.O_CREAT)
+os.ftruncate(fd, 64 << 20)
+shared = mmap.mmap(fd, 64 << 20)
+shared[:] = os.urandom(1 << 20) * 64
+os.kill(int(sys.argv[1]), signal.SIGTERM)
+os._exit(0)
+PY
+	wait "$child" && fail "exit status 0 though memory maps could not be written back"
+	said err "what was written last is lost: No space left on device"
+	! findmnt m >/dev/null || fail "still mounted"
+fi
+up
 
 # kill -9: what fsync acknowledged is there, and the overlay opens by itself
 pid=$(server)
@@ -148,6 +218,35 @@ if [ "$(id -u)" = 0 ] && type -P setpriv >/dev/null; then
 		said err "has died"
 		! findmnt m >/dev/null || fail "still mounted"
 	fi
+	# A signal where the root is closed to the user whose process serves the mount
+	printf 'user_allow_other\n' >fuse.conf
+	[ -e /etc/fuse.conf ] && mount --bind fuse.conf /etc/fuse.conf && allows=1
+	for options in allow_other allow_other,writeback; do
+		[ -n "${allows:-}" ] || break
+		"${user[@]}" bramble mount pi.img m --overlay mine -o $options || fail "cannot mount"
+		pid=$(server)
+		mkdir -p -m 777 m/etc/open
+		chmod 711 m
+		python3 - <<'PY'
+import mmap, os
+fd = os.open("m/etc/open/mapped", os.O_RDWR | os.O_CREAT)
+os.ftruncate(fd, 16 << 20)
+shared = mmap.mmap(fd, 16 << 20)
+for at in range(0, 16 << 20, 4096):
+    shared[at:at + 8] = b"%08d" % (at >> 12)
+os._exit(0)
+PY
+		kill -TERM "$pid"
+		await_end "$pid"
+		"${user[@]}" bramble mount pi.img m --overlay mine || fail "cannot mount"
+		"${user[@]}" python3 - <<'PY' || fail "a memory map was lost where the root is closed"
+data = open("m/etc/open/mapped", "rb").read()
+lost = [at for at in range(0, len(data), 4096) if data[at:at + 8] != b"%08d" % (at >> 12)]
+raise SystemExit(len(lost) > 0 or len(data) != 16 << 20)
+PY
+		"${user[@]}" rm m/etc/open/mapped
+		"${user[@]}" bramble umount m || fail "cannot unmount"
+	done
 	chown 0:0 m
 fi
 
