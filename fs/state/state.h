@@ -112,6 +112,7 @@ struct state_overlay {
 	char *path; /* owned: its folder */
 	enum state_access access;
 	int lock; /* -1: not locked */
+	int folder; /* its folder, open as long as it is locked: at @path there may be another later */
 	struct state_info info;
 };
 

@@ -38,7 +38,7 @@ int state_overlay_reset(struct state_overlay *overlay, uint64_t next_id, int *ou
 	info->in_use = false;
 	clock_gettime(CLOCK_REALTIME, &info->used);
 	/* once this is written, the files of the store count for nothing */
-	err = state_info_try_save(overlay->path, info);
+	err = state_info_try_save(overlay->folder, info);
 	if (err == -ENOSPC || err == -EDQUOT) {
 		/* a full disk is a reason to reset: room comes first, and a crash now is no loss */
 		*out_data = -1;
@@ -75,6 +75,7 @@ int state_overlay_delete(struct state *state, const char *name)
 {
 	CLEANUP(freep) char *path = NULL;
 	CLEANUP(closep) int lock = -1;
+	CLEANUP(closep) int folder = -1;
 	int err = state_name_check("overlay", name);
 
 	if (err)
@@ -93,7 +94,7 @@ int state_overlay_delete(struct state *state, const char *name)
 	err = check_deletable(state, name, path);
 	if (err)
 		return err;
-	err = state_lock(name, path, false, &lock);
+	err = state_lock(name, path, false, &lock, &folder);
 	if (err)
 		return err;
 	/* another may have been made on it before it was locked */

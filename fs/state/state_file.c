@@ -82,6 +82,13 @@ int state_info_load(const char *folder, struct state_info *out)
 	return state_info_parse(file, text, len, out);
 }
 
+int state_open_folder(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int state_sync_folder(const char *folder)
 {
 	CLEANUP(closep) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -91,12 +98,16 @@ int state_sync_folder(const char *folder)
 	return 0;
 }
 
-static int write_durably(const char *file, const char *text)
+static int write_durably(int folder, const char *text)
 {
-	CLEANUP(closep)
-	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	CLEANUP(closep) int fd = -1;
 	int err;
 
+	/* what lies there was left by a crash; or it is a trap, to be written through or waited at */
+	if (unlinkat(folder, INFO_MAKING, 0) < 0 && errno != ENOENT)
+		return -errno;
+	fd = openat(folder, INFO_MAKING, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		    0600);
 	if (fd < 0)
 		return -errno;
 	err = write_all(fd, text, strlen(text));
@@ -105,37 +116,39 @@ static int write_durably(const char *file, const char *text)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-int state_info_try_save(const char *folder, const struct state_info *info)
+int state_info_try_save(int folder, const struct state_info *info)
 {
-	CLEANUP(freep) char *file = state_join(folder, INFO_NAME);
-	CLEANUP(freep) char *making = state_join(folder, INFO_MAKING);
 	CLEANUP(freep) char *text = NULL;
-	int err;
+	int err = state_info_format(info, &text);
 
-	if (!file || !making)
-		return -ENOMEM;
-	err = state_info_format(info, &text);
 	if (err)
 		return err;
-	err = write_durably(making, text);
-	if (!err && rename(making, file) < 0)
+	err = write_durably(folder, text);
+	if (!err && renameat(folder, INFO_MAKING, folder, INFO_NAME) < 0)
 		err = -errno;
 	if (err) {
-		unlink(making);
+		unlinkat(folder, INFO_MAKING, 0);
 		return err;
 	}
-	return state_sync_folder(folder);
+	return fsync(folder) < 0 ? -errno : 0;
 }
 
-int state_info_save(const char *folder, const struct state_info *info)
+int state_info_save(int folder, const char *path, const struct state_info *info)
 {
 	CLEANUP(freep) char *file = NULL;
 	int err = state_info_try_save(folder, info);
 
 	if (!err)
 		return 0;
-	file = state_join(folder, INFO_NAME);
-	return failed(file ? file : folder, err);
+	file = state_join(path, INFO_NAME);
+	return failed(file ? file : path, err);
+}
+
+int state_info_write(const char *path, const struct state_info *info)
+{
+	CLEANUP(closep) int folder = state_open_folder(path);
+
+	return folder < 0 ? failed(path, folder) : state_info_save(folder, path, info);
 }
 
 int state_id_make(uint8_t id[STATE_ID_BYTES])

@@ -36,31 +36,27 @@ static bool is_ending(const char *path)
 	return file && lstat(file, &st) == 0;
 }
 
-void state_lock_forget_ending(const char *path)
+void state_lock_forget_ending(int folder)
 {
-	CLEANUP(freep) char *file = state_join(path, ENDING_NAME);
-
-	if (file)
-		unlink(file);
+	unlinkat(folder, ENDING_NAME, 0);
 }
 
 void state_overlay_ending(struct state_overlay *overlay)
 {
-	CLEANUP(freep) char *file = NULL;
-	CLEANUP(closep) int fd = -1;
+	int fd;
 
 	if (overlay->access != STATE_WRITE)
 		return;
-	file = state_join(overlay->path, ENDING_NAME);
-	/* where it cannot be created, others are told "in use" a little early */
-	if (file)
-		fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	/* where it cannot be created, others are told "in use" a little early; a fifo is not waited at */
+	fd = openat(overlay->folder, ENDING_NAME,
+		    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (fd >= 0)
+		close(fd);
 }
 
 /* Whether the file that is locked is still the one in the folder, which may have been deleted. */
-static bool is_current(int lock, const char *path)
+static bool is_current(int lock, int folder)
 {
-	CLEANUP(freep) char *file = state_join(path, "lock");
 	struct stat locked;
 	struct stat there;
 
@@ -69,8 +65,8 @@ static bool is_current(int lock, const char *path)
 	/* in a folder that nobody can write to, it is the folder itself */
 	if (S_ISDIR(locked.st_mode))
 		return true;
-	return file && lstat(file, &there) == 0 && there.st_dev == locked.st_dev &&
-	       there.st_ino == locked.st_ino;
+	return fstatat(folder, "lock", &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       there.st_dev == locked.st_dev && there.st_ino == locked.st_ino;
 }
 
 /* Logs who has the lock. @holder may be NULL. */
@@ -84,7 +80,7 @@ static int in_use(const char *name, const char *path, const char *holder)
 	return -EBUSY;
 }
 
-int state_lock(const char *name, const char *path, bool shared, int *out_lock)
+int state_lock(const char *name, const char *path, bool shared, int *out_lock, int *out_folder)
 {
 	const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
 	int64_t start = now_ms();
@@ -92,13 +88,15 @@ int state_lock(const char *name, const char *path, bool shared, int *out_lock)
 
 	for (;;) {
 		CLEANUP(freep) char *holder = NULL;
+		CLEANUP(closep) int folder = state_open_folder(path);
 		CLEANUP(closep) int lock = -1;
-		int err = store_folder_lock(path, shared, &lock, &holder);
+		int err = folder < 0 ? folder : store_folder_lock(path, shared, &lock, &holder);
 
-		if (err == 0 && is_current(lock, path)) {
+		if (err == 0 && is_current(lock, folder)) {
 			if (!shared)
-				state_lock_forget_ending(path);
+				state_lock_forget_ending(folder);
 			*out_lock = take_fd(&lock);
+			*out_folder = take_fd(&folder);
 			return 0;
 		}
 		if (err && err != -EBUSY) {

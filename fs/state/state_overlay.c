@@ -25,6 +25,7 @@ static int describe(struct state *state, const char *name, struct state_overlay 
 		return -ENOMEM;
 	overlay->state = state;
 	overlay->lock = -1;
+	overlay->folder = -1;
 	snprintf(overlay->name, sizeof(overlay->name), "%s", name);
 	overlay->path = state_join(state->overlays, name);
 	if (!overlay->path)
@@ -135,7 +136,8 @@ static int lock_and_load(struct state_overlay *overlay, enum state_access access
 		if (err)
 			return err;
 	}
-	err = state_lock(overlay->name, overlay->path, access == STATE_READ, &overlay->lock);
+	err = state_lock(overlay->name, overlay->path, access == STATE_READ, &overlay->lock,
+			 &overlay->folder);
 	if (err)
 		return err;
 	overlay->access = access;
@@ -190,7 +192,7 @@ int state_overlay_open(struct state *state, const char *name, enum state_access 
 
 int state_overlay_save(struct state_overlay *overlay)
 {
-	return state_info_save(overlay->path, &overlay->info);
+	return state_info_save(overlay->folder, overlay->path, &overlay->info);
 }
 
 void state_overlay_close(struct state_overlay *overlay)
@@ -198,9 +200,11 @@ void state_overlay_close(struct state_overlay *overlay)
 	if (!overlay)
 		return;
 	if (overlay->lock >= 0 && overlay->access == STATE_WRITE)
-		state_lock_forget_ending(overlay->path);
+		state_lock_forget_ending(overlay->folder);
 	if (overlay->lock >= 0)
 		close(overlay->lock);
+	if (overlay->folder >= 0)
+		close(overlay->folder);
 	state_info_finish(&overlay->info);
 	free(overlay->path);
 	free(overlay);
@@ -232,7 +236,7 @@ static int fill_folder(const char *path, const struct state_info *from, state_fi
 	info.frozen = false;
 	info.restoring = false;
 	err = fill ? fill(ctx, path) : 0;
-	return err ? err : state_info_save(path, &info);
+	return err ? err : state_info_write(path, &info);
 }
 
 int state_overlay_make(struct state *state, const char *name, const struct state_info *info,
@@ -254,7 +258,8 @@ int state_overlay_make(struct state *state, const char *name, const struct state
 	err = state_folder_make(state->overlays, &path, &overlay->lock);
 	if (err)
 		return err;
-	err = fill_folder(path, info, fill, ctx);
+	overlay->folder = state_open_folder(path);
+	err = overlay->folder < 0 ? overlay->folder : fill_folder(path, info, fill, ctx);
 	if (!err)
 		err = state_folder_publish(state->overlays, path, name);
 	if (err) {

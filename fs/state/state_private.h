@@ -58,9 +58,16 @@ int state_info_format(const struct state_info *info, char **out);
 /* -ENOENT is not logged. */
 int state_info_load(const char *folder, struct state_info *out);
 
-/* Replaces the info at once and durably; the second one does not log that it cannot. */
-int state_info_save(const char *folder, const struct state_info *info);
-int state_info_try_save(const char *folder, const struct state_info *info);
+/*
+ * Replaces the info in the folder that is open as @folder, at once and durably. The first one does not
+ * log that it cannot; @path names the folder in messages. The last one opens the folder itself.
+ */
+int state_info_try_save(int folder, const struct state_info *info);
+int state_info_save(int folder, const char *path, const struct state_info *info);
+int state_info_write(const char *path, const struct state_info *info);
+
+/* A descriptor of a folder, or a negative errno. */
+int state_open_folder(const char *path);
 
 /* Makes the entries of a folder durable. */
 int state_sync_folder(const char *folder);
@@ -93,11 +100,14 @@ int state_folder_size(const char *path, uint64_t *out);
 
 /* state_lock.c ------------------------------------------------------------------------------- */
 
-/* Locks the overlay @name, whose folder is @path, as state_overlay_open says. */
-int state_lock(const char *name, const char *path, bool shared, int *out_lock);
+/*
+ * Locks the overlay @name, whose folder is @path, as state_overlay_open says. *@out_folder: its folder,
+ * open, whatever else may lie at @path later.
+ */
+int state_lock(const char *name, const char *path, bool shared, int *out_lock, int *out_folder);
 
 /* The holder is not ending (any more). */
-void state_lock_forget_ending(const char *path);
+void state_lock_forget_ending(int folder);
 
 /* state_overlay.c ---------------------------------------------------------------------------- */
 

@@ -6,8 +6,8 @@
  */
 #include "state/state_private.h"
 
-#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -99,7 +99,7 @@ static int copy_to(const struct state_overlay *overlay, const char *path)
 {
 	int err = overlay->info.empty ? 0 : store_embedded_copy(overlay->path, path);
 
-	return err ? err : state_info_save(path, &overlay->info);
+	return err ? err : state_info_write(path, &overlay->info);
 }
 
 int state_snapshot_take(struct state_overlay *overlay, const char *name)
@@ -147,28 +147,30 @@ int state_snapshot_delete(struct state_overlay *overlay, const char *name)
 	return err ? err : state_folder_remove(parent, path);
 }
 
-/* Moves what is in @from, which may be gone already, over what is in @to. */
-static int move_files(const char *from, const char *to)
+/* Moves the files of the store, which may be there no more, from the folder @from to @to. */
+static int move_store(int from, int to)
 {
-	DIR *dir = opendir(from);
-	struct dirent *entry;
-	int err = 0;
+	static const char *const names[] = {"data", "meta"};
 
-	if (!dir)
-		return errno == ENOENT ? 0 : failed(from, -errno);
-	while (!err && (entry = readdir(dir))) {
-		CLEANUP(freep) char *source = state_join(from, entry->d_name);
-		CLEANUP(freep) char *target = state_join(to, entry->d_name);
-
-		if (entry->d_name[0] == '.')
-			continue;
-		if (!source || !target)
-			err = -ENOMEM;
-		else if (rename(source, target) < 0)
-			err = failed(target, -errno);
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (renameat(from, names[i], to, names[i]) < 0 && errno != ENOENT)
+			return -errno;
 	}
-	closedir(dir);
-	return err ? err : state_sync_folder(to);
+	return fsync(to) < 0 ? -errno : 0;
+}
+
+/* What is at @path is ours to take things from only if it is a folder in that of the overlay. */
+static int put_in_place(const struct state_overlay *overlay, const char *path)
+{
+	CLEANUP(closep)
+	int from = openat(overlay->folder, STATE_RESTORED,
+			  O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int err;
+
+	if (from < 0)
+		return errno == ENOENT ? 0 : failed(path, -errno);
+	err = move_store(from, overlay->folder);
+	return err ? failed(path, err) : 0;
 }
 
 int state_restore_finish(struct state_overlay *overlay)
@@ -180,7 +182,7 @@ int state_restore_finish(struct state_overlay *overlay)
 	if (!restored)
 		return -ENOMEM;
 	if (overlay->info.restoring) {
-		err = move_files(restored, overlay->path);
+		err = put_in_place(overlay, restored);
 		if (err)
 			return err;
 		overlay->info.restoring = false;

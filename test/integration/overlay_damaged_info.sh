@@ -145,6 +145,44 @@ for file in meta data; do
 	[ "$(bramble cat --overlay cellar "$image" /etc/one)" = 1 ] || fail "not restored"
 done
 
+# --- what somebody else has put there ----------------------------------------------------------
+
+# nothing is taken from elsewhere, nothing is written elsewhere, nothing is waited at
+edit "$image" porch 'write /etc/one 1'
+porch=$BRAMBLE_STATE/overlays/porch
+mkdir "$work/victim"
+echo secret >"$work/victim/passwd"
+echo secret >"$work/victim/data"
+ln -s "$work/victim" "$porch/.restored"
+sed -i '/^\[overlay\]/a restoring = yes' "$porch/info"
+expect 1 bramble cat --overlay porch "$image" /etc/one
+said err "$porch/.restored: Not a directory"
+[ "$(cat "$work/victim/passwd" "$work/victim/data")" = "$(printf 'secret\nsecret')" ] ||
+	fail "files of somebody else are moved"
+rm "$porch/.restored"
+mkdir "$porch/.restored"
+echo other >"$porch/.restored/other"
+expect 0 bramble cat --overlay porch "$image" /etc/one
+[ ! -e "$porch/other" ] || fail "what is no part of a store is put in its place"
+mkfifo "$porch/ending" "$porch/info.new"
+echo 'write /etc/one 2' |
+	timeout 20 "$overlay_edit" "$BRAMBLE_STATE" - porch >out 2>err || fail "a fifo: $(cat err)"
+ln -s "$work/victim/passwd" "$porch/info.new"
+edit - porch 'write /etc/one 3'
+[ "$(cat "$work/victim/passwd")" = secret ] || fail "a link is written through"
+
+# a holder whose folder was moved away leaves alone what lies there in its stead
+hold "$image" porch
+tell 'write /etc/one 4'
+mv "$porch" "$work/porch"
+cp -a "$work/porch" "$porch"
+cp "$porch/info" "$work/info"
+release
+cmp -s "$porch/info" "$work/info" || fail "somebody else's info is written"
+grep -q in-use "$porch/info" || fail "this test is of no use"
+! grep -q in-use "$work/porch/info" || fail "its own info is not written"
+rm -rf "$porch"
+
 # --- damaged snapshots -------------------------------------------------------------------------
 
 edit "$image" pantry 'fill /srv.big 300000'

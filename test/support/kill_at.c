@@ -31,6 +31,24 @@ int rename(const char *from, const char *to)
 	return REAL(rename)(from, to);
 }
 
+int renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+	count();
+	return REAL(renameat)(from_dir, from, to_dir, to);
+}
+
+int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned int flags)
+{
+	count();
+	return REAL(renameat2)(from_dir, from, to_dir, to, flags);
+}
+
+int unlinkat(int dir, const char *path, int flags)
+{
+	count();
+	return REAL(unlinkat)(dir, path, flags);
+}
+
 int unlink(const char *path)
 {
 	count();
@@ -105,4 +123,19 @@ int open(const char *path, int flags, ...)
 		count();
 	}
 	return REAL(open)(path, flags, mode);
+}
+
+int openat(int dir, const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+
+	if (flags & O_CREAT) {
+		va_list args;
+
+		va_start(args, flags);
+		mode = va_arg(args, mode_t);
+		va_end(args);
+		count();
+	}
+	return REAL(openat)(dir, path, flags, mode);
 }
