@@ -173,11 +173,14 @@ int store_embedded_copy(const char *from, const char *to);
 int store_embedded_remove(const char *path);
 
 /*
- * The lock of a folder: shared by readers of a frozen store, or one writer's. It says who holds it.
+ * The lock of a folder: shared by readers, or one writer's. It says who holds it.
  * -EBUSY: held by another; @out_holder (to be freed, may be NULL) is then like "process 123 (bramble
  * mount)", or NULL if that is unknown. Released by closing *@out_fd. Not to be kept across a fork.
  */
 int store_folder_lock(const char *path, bool shared, int *out_fd, char **out_holder);
+
+/* As above for a writer, of a folder that was left behind: -ENOENT if it has no lock's file; none is made. */
+int store_folder_lock_left(const char *path, int *out_fd);
 
 /* The holder of the folder's lock, as above, without taking it; NULL if there is none. */
 int store_folder_holder(const char *path, char **out_holder);

@@ -4,6 +4,9 @@
  * (fcntl, F_OFD_SETLK). However the process ends, it is gone; and unlike with flock, whether there
  * is one can be asked without taking it, so that listing overlays never makes a mount fail. The
  * content of the file says who has it, for messages; it is no lock, and may be stale or missing.
+ *
+ * The lock is on the first byte. A reader, which may not be the only one and may not be able to write,
+ * does not sign: it locks one more byte, whose place says the number of its process.
  */
 #include "store/store_folder.h"
 
@@ -20,6 +23,8 @@
 #include "store/store.h"
 
 #define LOCK_NAME "lock"
+#define LOCK_BYTES 1
+#define READERS_START ((off_t)1 << 32) /* of process 0 */
 #define HOLDER_BYTES 128 /* of the file that are looked at */
 #define HOLDER_WORDS 2 /* of the command line: "bramble mount" */
 
@@ -87,12 +92,21 @@ static void sign(int fd)
 		log_debug("store: cannot sign the lock: %s", strerror(errno));
 }
 
+/* Of one that ended we should not speak; without /proc and from another container we cannot know. */
+static bool is_alive(long pid)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%ld", pid);
+	return kill((pid_t)pid, 0) == 0 || errno != ESRCH || stat(path, &st) == 0;
+}
+
 /* Who holds the lock, from what it says: "process 123 (bramble mount)". NULL: unknown. */
 static char *read_holder(int fd)
 {
-	char line[HOLDER_BYTES + 1], path[64], *end, *text = NULL;
+	char line[HOLDER_BYTES + 1], *end, *text = NULL;
 	ssize_t n = pread(fd, line, HOLDER_BYTES, 0);
-	struct stat st;
 	long pid;
 
 	if (n <= 0)
@@ -104,9 +118,7 @@ static char *read_holder(int fd)
 	pid = strtol(line + 4, &end, 10);
 	if (errno || pid <= 0 || (*end != ' ' && *end != '\n'))
 		return NULL;
-	/* Of one that ended we should not speak; without /proc and from another container we cannot know. */
-	snprintf(path, sizeof(path), "/proc/%ld", pid);
-	if (kill((pid_t)pid, 0) && errno == ESRCH && stat(path, &st))
+	if (!is_alive(pid))
 		return NULL;
 	end += strspn(end, " ");
 	end[strcspn(end, "\n")] = '\0';
@@ -139,10 +151,43 @@ static int open_lock(const char *path, bool shared, int *out_fd)
 	return 0;
 }
 
+/* Says for those who ask that this process is a reader. That it cannot be said matters little. */
+static void sign_reader(int fd)
+{
+	struct flock lock = {
+		.l_type = F_RDLCK,
+		.l_whence = SEEK_SET,
+		.l_start = READERS_START + getpid(),
+		.l_len = 1,
+	};
+
+	if (fcntl(fd, F_OFD_SETLK, &lock))
+		log_debug("store: cannot sign the lock: %s", strerror(errno));
+}
+
+/* One of the readers: "process 123 (bramble mount)". NULL: unknown. */
+static char *find_reader(int fd)
+{
+	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = READERS_START};
+	char name[HOLDER_BYTES], *text;
+	long pid;
+	int n;
+
+	if (fcntl(fd, F_OFD_GETLK, &lock) || lock.l_type == F_UNLCK)
+		return NULL;
+	pid = (long)(lock.l_start - READERS_START);
+	if (pid <= 0 || !is_alive(pid))
+		return NULL;
+	process_name(pid, name, sizeof(name));
+	n = *name ? asprintf(&text, "process %ld (%s)", pid, name)
+		  : asprintf(&text, "process %ld", pid);
+	return n < 0 ? NULL : text;
+}
+
 /* Whether another has a lock that is in the way of one of @type. F_UNLCK: nobody. */
 static int ask(int fd, short type, short *out)
 {
-	struct flock lock = {.l_type = type, .l_whence = SEEK_SET};
+	struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_len = LOCK_BYTES};
 
 	if (fcntl(fd, F_OFD_GETLK, &lock))
 		return -errno;
@@ -150,12 +195,36 @@ static int ask(int fd, short type, short *out)
 	return 0;
 }
 
+/* Whoever is in the way of a lock. NULL: unknown. */
+static char *find_holder(int fd)
+{
+	short type;
+
+	if (ask(fd, F_WRLCK, &type))
+		return NULL;
+	return type == F_WRLCK ? read_holder(fd) : find_reader(fd);
+}
+
+/* -EBUSY: another has it. */
+static int set_lock(int fd, bool shared)
+{
+	struct flock lock = {
+		.l_type = shared ? F_RDLCK : F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_len = LOCK_BYTES,
+	};
+
+	while (fcntl(fd, F_OFD_SETLK, &lock)) {
+		if (errno != EINTR)
+			return errno == EAGAIN || errno == EACCES ? -EBUSY : -errno;
+	}
+	return 0;
+}
+
 int store_folder_lock(const char *path, bool shared, int *out_fd, char **out_holder)
 {
-	struct flock lock = {.l_type = shared ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET};
 	CLEANUP(closep) int fd = -1;
 	int err = open_lock(path, shared, &fd);
-	short type = F_UNLCK;
 
 	if (out_holder)
 		*out_holder = NULL;
@@ -169,20 +238,35 @@ int store_folder_lock(const char *path, bool shared, int *out_fd, char **out_hol
 		*out_fd = take_fd(&fd);
 		return 0;
 	}
-	while (fcntl(fd, F_OFD_SETLK, &lock)) {
-		if (errno == EINTR)
-			continue;
-		if (errno != EAGAIN && errno != EACCES)
-			return -errno;
-		/* A reader does not sign. */
-		if (out_holder && !ask(fd, F_WRLCK, &type) && type == F_WRLCK)
-			*out_holder = read_holder(fd);
-		return -EBUSY;
+	err = set_lock(fd, shared);
+	if (err) {
+		if (err == -EBUSY && out_holder)
+			*out_holder = find_holder(fd);
+		return err;
 	}
-	if (!shared)
+	if (shared)
+		sign_reader(fd);
+	else
 		sign(fd);
 	*out_fd = take_fd(&fd);
 	return 0;
+}
+
+int store_folder_lock_left(const char *path, int *out_fd)
+{
+	CLEANUP(freep) char *name = store_folder_path(path, LOCK_NAME);
+	CLEANUP(closep) int fd = -1;
+	int err;
+
+	if (!name)
+		return -ENOMEM;
+	fd = open(name, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	err = set_lock(fd, false);
+	if (!err)
+		*out_fd = take_fd(&fd);
+	return err;
 }
 
 int store_folder_holder(const char *path, char **out_holder)
@@ -201,8 +285,8 @@ int store_folder_holder(const char *path, char **out_holder)
 	err = fd < 0 ? 0 : ask(fd, F_WRLCK, &type);
 	if (err)
 		return err;
-	if (type == F_WRLCK)
-		holder = read_holder(fd);
+	if (type != F_UNLCK)
+		holder = find_holder(fd);
 	if (type != F_UNLCK && !holder) {
 		holder = strdup(type == F_WRLCK ? "another process" : "a reader");
 		if (!holder)

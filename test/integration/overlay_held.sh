@@ -76,3 +76,17 @@ expect 0 bramble ls --overlay kitchen "$image" /
 expect 1 bramble overlay reset kitchen --yes
 said err "overlay kitchen: frozen: overlay left is made on it"
 release
+
+# one who reads is named, too
+if [ "$(id -u)" = 0 ] && [ -e /dev/fuse ] && type -P fusermount3 >/dev/null; then
+	mkdir mnt
+	bramble mount "$image" mnt --overlay other -r
+	at_end "bramble umount '$work/mnt' || umount -l '$work/mnt'"
+	expect 1 bramble overlay reset other --yes
+	grep -qE 'overlay other: in use by process [0-9]+ \(bramble mount\)' err ||
+		fail "does not name the reader: $(cat err)"
+	expect 0 bramble overlay list
+	grep -qE '^other .* in use by process [0-9]+ \(bramble mount\)' out || fail "list: $(cat out)"
+	bramble umount mnt
+	expect 0 bramble overlay reset other --yes
+fi

@@ -149,9 +149,9 @@ exec 3>hold
 until [ -s held2 ]; do sleep 0.05; done
 expect 0 "$run" hold l shared </dev/null
 expect 2 "$run" hold l exclusive </dev/null
-said out "busy: unknown"
+said out "busy: process $holder (store_run hold)"
 expect 0 "$run" holder l
-said out "a reader"
+said out "process $holder (store_run hold)"
 exec 3>&-
 wait $holder
 echo rubbish >l/lock
