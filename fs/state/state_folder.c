@@ -10,8 +10,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,18 +36,21 @@ char *state_join(const char *a, const char *b)
 	return asprintf(&path, "%s/%s", a, b) < 0 ? NULL : path;
 }
 
-/* An empty folder whose name begins with @prefix. */
-static int make_named(const char *parent, const char *prefix, char **out)
+/* Locks a folder that was just made. -EBUSY, -ENOENT: another process has swept it away, or will. */
+static int lock_made(const char *path, int *out_lock)
 {
-	CLEANUP(freep) char *path = NULL;
+	CLEANUP(closep) int lock = -1;
+	CLEANUP(closep) int folder = -1;
+	int err = store_folder_lock(path, false, &lock, NULL);
 
-	if (asprintf(&path, "%s/%sXXXXXX", parent, prefix) < 0) {
-		path = NULL;
-		return -ENOMEM;
-	}
-	if (!mkdtemp(path))
-		return failed(parent, -errno);
-	*out = TAKE(path);
+	if (err)
+		return err;
+	folder = state_open_folder(path);
+	if (folder < 0)
+		return folder;
+	if (!state_lock_is_current(lock, folder))
+		return -ENOENT;
+	*out_lock = take_fd(&lock);
 	return 0;
 }
 
@@ -53,17 +58,20 @@ int state_folder_make(const char *parent, char **out_path, int *out_lock)
 {
 	for (int attempt = 1;; attempt++) {
 		CLEANUP(freep) char *path = NULL;
-		int err = make_named(parent, STATE_MAKING_PREFIX, &path);
+		int err;
 
-		if (err)
-			return err;
-		err = store_folder_lock(path, false, out_lock, NULL);
+		if (asprintf(&path, "%s/" STATE_MAKING_PREFIX "XXXXXX", parent) < 0) {
+			path = NULL;
+			return -ENOMEM;
+		}
+		if (!mkdtemp(path))
+			return failed(parent, -errno);
+		err = lock_made(path, out_lock);
 		if (err == 0) {
 			*out_path = TAKE(path);
 			return 0;
 		}
-		/* another process may have swept it away before it was locked */
-		if (attempt == MAKE_ATTEMPTS) {
+		if (attempt == MAKE_ATTEMPTS || (err != -EBUSY && err != -ENOENT)) {
 			state_folder_erase(path);
 			return failed(path, err);
 		}
@@ -105,16 +113,18 @@ int state_folder_erase(const char *path)
 int state_folder_remove(const char *parent, const char *path)
 {
 	CLEANUP(freep) char *old = NULL;
-	int err = make_named(parent, STATE_REMOVING_PREFIX, &old);
+	uint64_t
+		unused; /* a name that nobody else has: it is not found out by making something there */
+	int err;
 
-	if (err)
-		return err;
-	/* takes the place of the empty folder */
-	if (rename(path, old) < 0) {
-		err = failed(path, -errno);
-		rmdir(old);
-		return err;
+	if (getrandom(&unused, sizeof(unused), 0) != (ssize_t)sizeof(unused))
+		return -EIO;
+	if (asprintf(&old, "%s/" STATE_REMOVING_PREFIX "%016" PRIx64, parent, unused) < 0) {
+		old = NULL;
+		return -ENOMEM;
 	}
+	if (rename(path, old) < 0)
+		return failed(path, -errno);
 	err = state_sync_folder(parent);
 	return err ? err : state_folder_erase(old);
 }
@@ -123,6 +133,23 @@ static int is_left(const struct dirent *entry)
 {
 	return strncmp(entry->d_name, STATE_MAKING_PREFIX, strlen(STATE_MAKING_PREFIX)) == 0 ||
 	       strncmp(entry->d_name, STATE_REMOVING_PREFIX, strlen(STATE_REMOVING_PREFIX)) == 0;
+}
+
+/*
+ * Whether what is at @path was left by a crash. Who makes a folder puts its lock into it first of all:
+ * one without a lock has just been made if it is empty, and else has nobody any more.
+ */
+static bool is_deserted(const char *path, int *out_lock)
+{
+	int err = store_folder_lock_left(path, out_lock);
+
+	if (err != -ENOENT)
+		return err == 0;
+	/* empty: its maker finds it gone, and makes another */
+	if (rmdir(path) == 0 || errno == ENOENT)
+		return false;
+	err = store_folder_lock_left(path, out_lock);
+	return err == 0 || err == -ENOENT;
 }
 
 void state_folder_sweep(const char *parent)
@@ -135,7 +162,7 @@ void state_folder_sweep(const char *parent)
 		CLEANUP(closep) int lock = -1;
 
 		free(entries[i]);
-		if (!path || store_folder_lock(path, false, &lock, NULL))
+		if (!path || !is_deserted(path, &lock))
 			continue;
 		log_info("%s: left by a crash: removed", path);
 		state_folder_erase(path);

@@ -54,8 +54,7 @@ void state_overlay_ending(struct state_overlay *overlay)
 		close(fd);
 }
 
-/* Whether the file that is locked is still the one in the folder, which may have been deleted. */
-static bool is_current(int lock, int folder)
+bool state_lock_is_current(int lock, int folder)
 {
 	struct stat locked;
 	struct stat there;
@@ -92,7 +91,7 @@ int state_lock(const char *name, const char *path, bool shared, int *out_lock, i
 		CLEANUP(closep) int lock = -1;
 		int err = folder < 0 ? folder : store_folder_lock(path, shared, &lock, &holder);
 
-		if (err == 0 && is_current(lock, folder)) {
+		if (err == 0 && state_lock_is_current(lock, folder)) {
 			if (!shared)
 				state_lock_forget_ending(folder);
 			*out_lock = take_fd(&lock);

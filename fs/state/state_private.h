@@ -106,6 +106,9 @@ int state_folder_size(const char *path, uint64_t *out);
  */
 int state_lock(const char *name, const char *path, bool shared, int *out_lock, int *out_folder);
 
+/* Whether the file that is locked is still the one in the folder, which may have been deleted. */
+bool state_lock_is_current(int lock, int folder);
+
 /* The holder is not ending (any more). */
 void state_lock_forget_ending(int folder);
 

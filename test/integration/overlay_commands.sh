@@ -244,3 +244,24 @@ if [ "$(id -u)" != 0 ]; then
 fi
 
 [ "$(sha256sum <"$image")" = "$before" ] || fail "the image was written to"
+
+# --- at once -----------------------------------------------------------------------------------
+
+# commands that make and remove do not get into each other's way
+bramble overlay create shared --image "$image"
+churn() { # COMMANDS
+	local i
+	for ((i = 0; i < 15; i++)); do eval "$1"; done
+}
+churn 'bramble overlay snapshot shared a$i && bramble overlay snapshot shared --delete a$i' 2>>churned &
+churn 'bramble overlay snapshot shared b$i && bramble overlay snapshot shared --delete b$i' 2>>churned &
+churn 'bramble overlay clone shared c$i && bramble overlay delete c$i --yes' 2>>churned &
+churn 'bramble overlay create d$i --image "$image" && bramble overlay delete d$i --yes' 2>>churned &
+churn 'bramble overlay create e$i --image "$image" && bramble overlay delete e$i --yes' 2>>churned &
+wait
+[ ! -s churned ] || fail "they do: $(head -n 3 churned)"
+[ -z "$(find "$BRAMBLE_STATE" -name '.*')" ] || fail "left: $(find "$BRAMBLE_STATE" -name '.*')"
+expect 0 bramble overlay list
+! grep -qE '^[a-e][0-9]' out || fail "left: $(cat out)"
+expect 0 bramble overlay check shared
+bramble overlay delete shared --yes

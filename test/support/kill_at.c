@@ -37,12 +37,6 @@ int renameat(int from_dir, const char *from, int to_dir, const char *to)
 	return REAL(renameat)(from_dir, from, to_dir, to);
 }
 
-int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned int flags)
-{
-	count();
-	return REAL(renameat2)(from_dir, from, to_dir, to, flags);
-}
-
 int unlinkat(int dir, const char *path, int flags)
 {
 	count();
