@@ -56,7 +56,8 @@ static int load(struct state_overlay *overlay)
 struct search {
 	struct state *state;
 	const char *name;
-	const uint8_t *uuid; /* NULL: not known */
+	const uint8_t
+		*uuid; /* NULL: not known, as it is damaged, and goes before others that are */
 	state_name_fn take;
 	void *ctx;
 };
@@ -74,10 +75,14 @@ static int look_at(void *ctx, const char *name)
 	if (!path)
 		return -ENOMEM;
 	err = state_info_load(path, &info);
-	if (err == -ENOENT)
+	if (err == -ENOENT || (err == -EUCLEAN && !search->uuid))
 		return 0;
-	if (err)
+	if (err) {
+		log_error("overlay %s: whether overlay %s is made on it is unknown%s%s%s",
+			  search->name, name, err == -EUCLEAN ? ": delete " : "",
+			  err == -EUCLEAN ? name : "", err == -EUCLEAN ? " first" : "");
 		return err;
+	}
 	found = strcmp(info.base, search->name) == 0 &&
 		(!search->uuid || memcmp(info.base_uuid, search->uuid, STATE_ID_BYTES) == 0);
 	state_info_finish(&info);

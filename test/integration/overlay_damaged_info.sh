@@ -90,7 +90,12 @@ expect 0 bramble overlay create left --base kitchen
 echo rubbish >"$BRAMBLE_STATE/overlays/left/info"
 expect 1 bramble overlay reset kitchen --yes
 said err "$BRAMBLE_STATE/overlays/left/info"
+said err "overlay kitchen: whether overlay left is made on it is unknown: delete left first"
+# ... and two that are do not keep each other
+expect 0 bramble overlay create right --image "$image"
+echo rubbish >"$BRAMBLE_STATE/overlays/right/info"
 expect 0 bramble overlay delete left --yes
+expect 0 bramble overlay delete right --yes
 expect 0 bramble overlay list
 ! grep -q left out || fail "left is still there"
 expect 0 bramble overlay reset kitchen --yes
