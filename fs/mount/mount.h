@@ -48,7 +48,7 @@ int mount_run(const struct mount_source *source, const char *dir,
 /*
  * Unmounts @dir and waits until the process that served it has saved all and ended. -EINVAL (logged):
  * not a mount point of bramble; -EBUSY (logged): in use, unless @lazy; -EIO (logged): unmounted, but
- * not all could be saved.
+ * not all could be saved, or whether it was is not known.
  */
 int mount_umount(const char *dir, bool lazy);
 

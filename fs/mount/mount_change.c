@@ -242,7 +242,7 @@ void mount_on_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const c
 	int err = -EPERM;
 
 	/* It would never be seen again. */
-	if (ino != TREE_ROOT || strcmp(name, MOUNT_SERVER_XATTR) != 0)
+	if (!mount_server_is_xattr(ino, name))
 		err = tree_setxattr(tree, ino, name, value, size, flags);
 	if (!err && is_access)
 		err = drop_setgid(req, tree, ino);

@@ -93,6 +93,7 @@ static bool parse_line(char *line, const char *path, struct mount_info *out)
 	snprintf(out->device, sizeof(out->device), "%s", device);
 	snprintf(out->type, sizeof(out->type), "%s", type);
 	snprintf(out->source, sizeof(out->source), "%s", source);
+	out->writable = strncmp(options, "rw", strlen("rw")) == 0;
 	out->user = number_option(options, "user_id=");
 	out->group = number_option(options, "group_id=");
 	return true;

@@ -13,6 +13,7 @@ struct mount_info {
 	char device[32]; /* "MAJOR:MINOR" */
 	char type[64];
 	char source[PATH_MAX];
+	bool writable;
 	uid_t user; /* who mounted it; of FUSE mounts only */
 	gid_t group;
 };

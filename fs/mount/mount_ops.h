@@ -23,6 +23,8 @@
  * went; see mount_result.h. RESULT is missing where there is nothing to save.
  */
 #define MOUNT_SERVER_XATTR "user.bramble.server"
+#define MOUNT_SERVER_XATTR_ANY                                                                     \
+	"security.bramble.server" /* the same, for those who may not read it */
 #define MOUNT_SERVER_XATTR_BYTES 256
 
 #define MOUNT_ACL_ACCESS "system.posix_acl_access"
@@ -59,6 +61,9 @@ int mount_server_init(struct mount_server *server, struct tree *tree);
 
 /* What the calling thread keeps goes too; other threads must have ended. */
 void mount_server_finish(struct mount_server *server);
+
+/* Whether @name is one of the two that the root alone has. */
+bool mount_server_is_xattr(uint64_t id, const char *name);
 
 /* The text of MOUNT_SERVER_XATTR for this process. */
 ssize_t mount_server_describe(const char *result, char *text, size_t size);

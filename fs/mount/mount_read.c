@@ -175,7 +175,7 @@ void mount_on_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t 
 	char *buf = mount_buffer(req, room);
 	ssize_t n = -ENOMEM;
 
-	if (buf && ino == TREE_ROOT && strcmp(name, MOUNT_SERVER_XATTR) == 0)
+	if (buf && mount_server_is_xattr(ino, name))
 		n = mount_server_describe(server->result, buf, room);
 	else if (buf)
 		n = tree_getxattr(tree, ino, name, buf, size);

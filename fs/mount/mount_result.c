@@ -55,12 +55,14 @@ void mount_result_tell(int fd, int err)
 	}
 }
 
-int mount_result_connect(const char *name, int *out_fd)
+int mount_result_connect(const char *name, pid_t pid, int *out_fd)
 {
 	CLEANUP(closep)
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	size_t len = strlen(name);
+	struct ucred peer;
+	socklen_t peer_len = sizeof(peer);
 
 	if (fd < 0)
 		return -errno;
@@ -68,8 +70,11 @@ int mount_result_connect(const char *name, int *out_fd)
 		return -EINVAL;
 	memcpy(address.sun_path + 1, name, len);
 	len += offsetof(struct sockaddr_un, sun_path) + 1;
-	if (connect(fd, (struct sockaddr *)&address, (socklen_t)len) < 0)
+	if (connect(fd, (struct sockaddr *)&address, (socklen_t)len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len) < 0)
 		return -errno;
+	if (peer.pid != pid)
+		return -ECONNREFUSED;
 	*out_fd = take_fd(&fd);
 	return 0;
 }

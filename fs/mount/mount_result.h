@@ -8,6 +8,7 @@
 #define BRAMBLE_MOUNT_MOUNT_RESULT_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #define MOUNT_RESULT_NAME_BYTES 32
 #define MOUNT_RESULT_BYTES 256
@@ -22,8 +23,11 @@ void mount_result_tell(int fd, int err);
 
 /* The waiting side ------------------------------------------------------------------------------ */
 
-/* Connects to the socket @name, without waiting. */
-int mount_result_connect(const char *name, int *out_fd);
+/*
+ * Connects to the socket @name of the process @pid, without waiting. -ECONNREFUSED: it is not to be
+ * reached from here; in another network namespace the name may be another's.
+ */
+int mount_result_connect(const char *name, pid_t pid, int *out_fd);
 
 /*
  * Waits for the end. 0: all is saved. -EIO: it is not, and @why says why. -ECONNRESET: the process

@@ -174,6 +174,12 @@ void mount_reply_entry(fuse_req_t req, int err, const struct fuse_entry_param *e
 		tree_release(server->tree, entry->ino, 1);
 }
 
+bool mount_server_is_xattr(uint64_t id, const char *name)
+{
+	return id == TREE_ROOT &&
+	       (strcmp(name, MOUNT_SERVER_XATTR) == 0 || strcmp(name, MOUNT_SERVER_XATTR_ANY) == 0);
+}
+
 ssize_t mount_server_describe(const char *result, char *text, size_t size)
 {
 	char namespace[64];

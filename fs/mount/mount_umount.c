@@ -26,10 +26,19 @@
 #include "mount/mount_result.h"
 
 #define ANSWER_MS 2000
+#define KILL_MS 1000
 #define END_MS 10000
 #define SAID_BYTES 1024
 
 extern char **environ;
+
+enum asked {
+	ASKED_AND_ANSWERED,
+	ASKED_IN_VAIN, /* it says nothing, and need not be ours */
+	ASKED_THE_DEAD, /* its process has ended already */
+	ASKED_TOO_LONG, /* no answer */
+	ASKED_FOR_EVER, /* no answer, and who asked cannot be ended: it keeps the directory in use */
+};
 
 /*
  * In a process of its own, since a server that hangs would keep it for ever, and with the owner's
@@ -42,45 +51,66 @@ static void ask_and_exit(const char *path, const struct mount_info *info, int an
 	ssize_t n;
 
 	if (fd < 0)
-		_exit(1);
+		_exit(ASKED_IN_VAIN);
 	if (geteuid() == 0 && info->user != 0 &&
 	    (setresgid(info->group, info->group, info->group) < 0 ||
 	     setresuid(info->user, info->user, info->user) < 0))
-		_exit(1);
+		_exit(ASKED_IN_VAIN);
 	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
-	n = getxattr(name, MOUNT_SERVER_XATTR, text, sizeof(text));
+	n = getxattr(name, MOUNT_SERVER_XATTR_ANY, text, sizeof(text));
+	if (n < 0 && (errno == ENOTCONN || errno == ECONNABORTED))
+		_exit(ASKED_THE_DEAD);
 	if (n < 0 || write(answer, text, (size_t)n) != n)
-		_exit(1);
-	_exit(0);
+		_exit(ASKED_IN_VAIN);
+	_exit(ASKED_AND_ANSWERED);
 }
 
-static size_t ask(const char *path, const struct mount_info *info, char *text, size_t size)
+/*
+ * Kills @child, which must end before anything can be unmounted: it holds the directory open. Not waited
+ * for without end, since a request that the server has taken cannot be killed.
+ */
+static bool end_child(pid_t child)
+{
+	struct pollfd wait = {.fd = pidfd_open(child, 0), .events = POLLIN};
+
+	kill(child, SIGKILL);
+	(void)poll(&wait, 1, KILL_MS);
+	closep(&wait.fd);
+	return waitpid(child, NULL, WNOHANG) == child;
+}
+
+/* @text becomes the answer, which may be empty. */
+static enum asked ask(const char *path, const struct mount_info *info, char *text, size_t size)
 {
 	struct pollfd wait = {.events = POLLIN};
-	ssize_t n = -1;
+	enum asked asked = ASKED_IN_VAIN;
+	int ends[2], status;
+	ssize_t n = 0;
 	pid_t child;
-	int ends[2];
 
+	text[0] = '\0';
 	if (pipe2(ends, O_CLOEXEC) < 0)
-		return 0;
+		return asked;
 	child = fork();
 	if (child == 0)
 		ask_and_exit(path, info, ends[1]);
 	close(ends[1]);
 	wait.fd = ends[0];
-	if (child > 0 && poll(&wait, 1, ANSWER_MS) == 1)
-		n = read(ends[0], text, size);
-	close(ends[0]);
-	if (child > 0) {
-		/* Not waited for without end: a request that the server holds cannot be killed. */
-		kill(child, SIGKILL);
-		waitpid(child, NULL, n >= 0 ? 0 : WNOHANG);
+	if (child > 0 && poll(&wait, 1, ANSWER_MS) == 1) {
+		n = read(ends[0], text, size - 1);
+		text[n > 0 ? n : 0] = '\0';
+		if (waitpid(child, &status, 0) == child && WIFEXITED(status))
+			asked = (enum asked)WEXITSTATUS(status);
+	} else if (child > 0) {
+		asked = end_child(child) ? ASKED_TOO_LONG : ASKED_FOR_EVER;
 	}
-	return n > 0 ? (size_t)n : 0;
+	close(ends[0]);
+	return asked;
 }
 
 /* What is known of the process that serves a mount; -1: nothing. */
 struct server {
+	enum asked asked;
 	int process; /* a pidfd */
 	int result; /* where it tells how it ended */
 };
@@ -94,15 +124,14 @@ static void server_finish(struct server *server)
 /* "PID NAMESPACE [RESULT]", see MOUNT_SERVER_XATTR. */
 static void find_server(const char *path, const struct mount_info *info, struct server *out)
 {
-	char text[MOUNT_SERVER_XATTR_BYTES], ours[MOUNT_SERVER_XATTR_BYTES];
-	size_t len = ask(path, info, text, sizeof(text) - 1);
+	char text[MOUNT_SERVER_XATTR_BYTES + 1], ours[MOUNT_SERVER_XATTR_BYTES];
+	enum asked asked = ask(path, info, text, sizeof(text));
 	ssize_t ours_len = mount_server_describe(NULL, ours, sizeof(ours));
 	char *rest = text;
 	const char *number, *namespace, *our_namespace;
 	long pid;
 
-	*out = (struct server){.process = -1, .result = -1};
-	text[len] = '\0';
+	*out = (struct server){.asked = asked, .process = -1, .result = -1};
 	number = strsep(&rest, " ");
 	namespace = strsep(&rest, " ");
 	our_namespace = ours_len > 0 ? strchr(ours, ' ') : NULL;
@@ -112,8 +141,8 @@ static void find_server(const char *path, const struct mount_info *info, struct 
 	pid = strtol(number, NULL, 10);
 	if (pid > 0 && pid <= INT_MAX)
 		out->process = pidfd_open((pid_t)pid, 0);
-	if (out->process >= 0 && rest && mount_result_connect(rest, &out->result) < 0)
-		log_warn("%s: whether all is saved will not be known: %m", path);
+	if (out->process >= 0 && rest)
+		(void)mount_result_connect(rest, (pid_t)pid, &out->result);
 }
 
 static int run_helper(const char *path, bool lazy, char *said, size_t size)
@@ -153,7 +182,7 @@ static int run_helper(const char *path, bool lazy, char *said, size_t size)
 	return strstr(said, strerror(EBUSY)) ? -EBUSY : -EPERM;
 }
 
-static int unmount(const char *path, bool lazy)
+static int unmount(const char *path, bool lazy, enum asked asked)
 {
 	char said[SAID_BYTES] = "";
 	int err = 0;
@@ -162,7 +191,11 @@ static int unmount(const char *path, bool lazy)
 		err = run_helper(path, lazy, said, sizeof(said));
 	else if (umount2(path, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) < 0)
 		err = -errno;
-	if (err == -EBUSY)
+	if (err == -EBUSY && asked == ASKED_FOR_EVER)
+		log_error("%s: in use by a question to that process: end it, or detach %s with "
+			  "--lazy",
+			  path, path);
+	else if (err == -EBUSY)
 		log_error("%s: in use: end what uses it (\"fuser -vm %s\" shows it), or detach it "
 			  "with --lazy",
 			  path, path);
@@ -175,8 +208,11 @@ static int unmount(const char *path, bool lazy)
 	return err;
 }
 
-/* Waits for the end of the process that served @path. */
-static int await_end(const char *path, const struct server *server)
+/*
+ * Waits for the end of the process that served @path, as far as it can be seen from here: in another pid
+ * namespace it cannot, and in another network namespace it cannot tell how it went.
+ */
+static int await_end(const char *path, const struct mount_info *info, const struct server *server)
 {
 	struct pollfd wait = {.fd = server->process, .events = POLLIN};
 	char why[MOUNT_RESULT_BYTES];
@@ -191,15 +227,22 @@ static int await_end(const char *path, const struct server *server)
 		log_error("%s: the process that served it has died: what was written last may be "
 			  "lost",
 			  path);
-	if (poll(&wait, 1, END_MS) == 1)
-		return err ? -EIO : 0;
-	log_error("%s: unmounted, but its process has not ended in %d s", path, END_MS / 1000);
-	return -ETIMEDOUT;
+	if (server->process >= 0 && poll(&wait, 1, END_MS) != 1) {
+		log_error("%s: unmounted, but its process has not ended in %d s", path,
+			  END_MS / 1000);
+		return -ETIMEDOUT;
+	}
+	if (info->writable && server->result < 0) {
+		log_error("%s: unmounted; whether all is saved is not known", path);
+		return -EIO;
+	}
+	return err ? -EIO : 0;
 }
 
 int mount_umount(const char *dir, bool lazy)
 {
-	CLEANUP(server_finish) struct server server = {.process = -1, .result = -1};
+	CLEANUP(server_finish)
+	struct server server = {.asked = ASKED_IN_VAIN, .process = -1, .result = -1};
 	struct mount_info info;
 	char path[PATH_MAX];
 	int err = mount_info_resolve(dir, path);
@@ -212,12 +255,14 @@ int mount_umount(const char *dir, bool lazy)
 	if (!err && strncmp(info.type, "fuse", strlen("fuse")) == 0)
 		find_server(path, &info, &server);
 	/* With another subtype it is ours if it answers. */
-	if (err || (server.process < 0 && strcmp(info.type, MOUNT_TYPE) != 0)) {
+	if (err || (server.asked != ASKED_AND_ANSWERED && strcmp(info.type, MOUNT_TYPE) != 0)) {
 		log_error("%s: not a mount point of bramble", path);
 		return -EINVAL;
 	}
-	err = unmount(path, lazy);
-	if (err || lazy || server.process < 0)
+	if (server.asked == ASKED_TOO_LONG || server.asked == ASKED_FOR_EVER)
+		log_error("%s: the process that serves it does not answer", path);
+	err = unmount(path, lazy, server.asked);
+	if (err || lazy || server.asked == ASKED_THE_DEAD)
 		return err;
-	return await_end(path, &server);
+	return await_end(path, &info, &server);
 }

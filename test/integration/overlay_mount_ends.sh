@@ -37,6 +37,38 @@ await_end "$pid"
 up
 [ "$(tail -1 m/etc/log)" = 7 ] || fail "what was written after a lazy umount is lost"
 
+# Where its process cannot be seen, or does not answer, umount does not say that all is saved
+if [ "$(id -u)" = 0 ] && unshare -p -n -f true; then
+	for namespace in -pf -n; do
+		pid=$(server)
+		head -c 20M /dev/urandom >m/etc/random
+		expect 1 unshare $namespace bramble umount m
+		said err "m: unmounted; whether all is saved is not known"
+		[ "$(wc -l <err)" = 1 ] || fail "more than one line: $(cat err)"
+		! findmnt m >/dev/null || fail "still mounted"
+		await_end "$pid"
+		bramble mount pi.img m || fail "cannot mount"
+		expect 0 unshare $namespace bramble umount m
+		up
+	done
+fi
+pid=$(server)
+echo 8 >>m/etc/log
+kill -STOP "$pid"
+# a thread that has yet to hear of it could take the question with it
+for ((i = 0; i < 100; i++)); do
+	cat "/proc/$pid"/task/*/status | grep '^State:' | grep -qv '^State:.T' || break
+	sleep 0.05
+done
+expect 1 bramble umount m
+said err "does not answer"
+said err "unmounted; whether all is saved is not known"
+! findmnt m >/dev/null || fail "still mounted"
+kill -CONT "$pid"
+await_end "$pid"
+up
+[ "$(tail -1 m/etc/log)" = 8 ] || fail "what was written before the process was stopped is lost"
+
 # Others' tools
 pid=$(server)
 echo 8 >>m/etc/log
@@ -246,6 +278,8 @@ raise SystemExit(len(lost) > 0 or len(data) != 16 << 20)
 PY
 		"${user[@]}" rm m/etc/open/mapped
 		"${user[@]}" bramble umount m || fail "cannot unmount"
+		"${user[@]}" bramble mount pi.img m --overlay mine -o $options || fail "cannot mount"
+		expect 0 "${user[@]}" bramble umount m
 	done
 	chown 0:0 m
 fi
