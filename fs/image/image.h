@@ -41,6 +41,10 @@ struct image {
  */
 int image_open(const char *path, struct image **out);
 
+/* What fstat(2) says of the file that image_open has opened as @img. */
+struct stat;
+int image_stat(struct image *img, struct stat *out);
+
 /*
  * Shows @size bytes of @parent from @start on as an image of its own. A slice that reaches beyond
  * the end of @parent is cut there; one that starts beyond has size 0. @parent is borrowed.

@@ -5,6 +5,7 @@
  */
 #include "image/image.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -119,4 +120,12 @@ int image_open(const char *path, struct image **out)
 	}
 	*out = &raw->base;
 	return 0;
+}
+
+int image_stat(struct image *img, struct stat *out)
+{
+	struct raw *raw = container_of(img, struct raw, base);
+
+	assert(img->ops == &raw_ops);
+	return fstat(raw->fd, out) < 0 ? -errno : 0;
 }

@@ -62,10 +62,10 @@ int stack_open_lower(const char *path, const struct stack_options *options,
 	struct state_seen before;
 	int err;
 
-	stack_see(path, &before);
 	err = stack_open_image(path, options, &stack);
 	if (err)
 		return err;
+	stack_see(stack->img, &before);
 	stack->real_path = realpath(path, NULL);
 	if (!stack->real_path) {
 		err = -errno;
@@ -81,8 +81,8 @@ int stack_open_lower(const char *path, const struct stack_options *options,
 			return err;
 		}
 	}
-	stack_see(path, &stack->seen);
-	/* what was opened is what was seen only if nothing happened meanwhile */
+	stack_see(stack->img, &stack->seen);
+	/* what was hashed is what was seen only if nothing happened meanwhile */
 	if (!stack_is_same_file(&stack->seen, &before))
 		stack->seen = (struct state_seen){0};
 	*out = TAKE(stack);

@@ -27,14 +27,14 @@ static bool is_at_or_after(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec != b->tv_sec ? a->tv_sec > b->tv_sec : a->tv_nsec >= b->tv_nsec;
 }
 
-void stack_see(const char *path, struct state_seen *out)
+void stack_see(struct image *img, struct state_seen *out)
 {
 	struct timespec settled;
 	struct stat st;
 
 	*out = (struct state_seen){0};
 	/* the times of a device's node say nothing of what is on it */
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode))
+	if (image_stat(img, &st) < 0 || !S_ISREG(st.st_mode))
 		return;
 	clock_gettime(CLOCK_REALTIME, &settled);
 	settled.tv_sec -= SETTLED_SECONDS;

@@ -62,8 +62,8 @@ int stack_compose(struct stack *stack);
 
 /* stack_fingerprint.c */
 
-/* The file at @path as it is; nothing where that would not tell whether it changes. */
-void stack_see(const char *path, struct state_seen *out);
+/* The image's file, whatever its path leads to; nothing where that would not tell whether it changes. */
+void stack_see(struct image *img, struct state_seen *out);
 
 /* Whether both were seen, and are the same file with the same contents. */
 bool stack_is_same_file(const struct state_seen *a, const struct state_seen *b);
