@@ -68,7 +68,24 @@ static char *make_absolute(const char *path)
 	return here ? state_join(here, path) : NULL;
 }
 
-/* Makes @path and the directories above it that are missing, for the user alone. */
+static int make_durably(const char *path)
+{
+	CLEANUP(freep) char *parent = NULL;
+	const char *slash = strrchr(path, '/');
+	int err;
+
+	if (mkdir(path, 0700) < 0) {
+		err = -errno;
+		if (err == -EEXIST)
+			return 0;
+		log_error("%s: %s", path, strerror(-err));
+		return err;
+	}
+	parent = slash && slash > path ? strndup(path, (size_t)(slash - path)) : strdup("/");
+	return parent ? state_sync_folder(parent) : -ENOMEM;
+}
+
+/* Makes @path, which is absolute, and the directories above it that are missing, for the user alone. */
 static int make_path(const char *path)
 {
 	CLEANUP(freep) char *part = strdup(path);
@@ -77,17 +94,14 @@ static int make_path(const char *path)
 	if (!part)
 		return -ENOMEM;
 	for (slash = part; slash; *slash = '/') {
+		int err;
+
 		slash = strchr(slash + 1, '/');
 		if (slash)
 			*slash = '\0';
-		if (mkdir(part, 0700) < 0 && errno != EEXIST) {
-			int err = -errno;
-
-			log_error("%s: %s", part, strerror(-err));
+		err = make_durably(part);
+		if (err || !slash)
 			return err;
-		}
-		if (!slash)
-			break;
 	}
 	return 0;
 }

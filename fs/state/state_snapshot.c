@@ -119,8 +119,12 @@ int state_snapshot_take(struct state_overlay *overlay, const char *name)
 	lock_file = final ? state_join(final, LOCK_NAME) : NULL;
 	if (!lock_file)
 		return -ENOMEM;
-	if (mkdir(parent, 0700) < 0 && errno != EEXIST)
-		return failed(parent, -errno);
+	if (mkdir(parent, 0700) < 0) {
+		if (errno != EEXIST)
+			return failed(parent, -errno);
+	} else if (fsync(overlay->folder) < 0) {
+		return failed(overlay->path, -errno);
+	}
 	state_folder_sweep(parent);
 	if (lstat(final, &st) == 0)
 		return exists_already(overlay, name);
