@@ -26,25 +26,66 @@ static int check_fits(const char *path, struct state_overlay *base,
 }
 
 /* How many overlays lie below this one. */
-static int count_bases(struct state *state, const struct state_info *info, int *out)
+static int count_bases(const struct state_overlay *overlay, int *out)
 {
+	char above[STATE_NAME_MAX + 1];
 	char name[STATE_NAME_MAX + 1];
 	int count = 0;
 
-	memcpy(name, info->base, sizeof(name));
+	memcpy(above, overlay->name, sizeof(above));
+	memcpy(name, overlay->info.base, sizeof(name));
 	for (; name[0]; count++) {
 		CLEANUP(state_overlay_closep) struct state_overlay *base = NULL;
 		int err;
 
 		if (count == STACK_BASES_MAX)
 			break;
-		err = state_overlay_open(state, name, STATE_LOOK, &base);
-		if (err)
+		err = state_overlay_open(overlay->state, name, STATE_LOOK, &base);
+		if (err) {
+			log_error("overlay %s: made on overlay %s, which cannot be opened: %s",
+				  above, name, strerror(-err));
 			return err;
+		}
+		memcpy(above, name, sizeof(above));
 		memcpy(name, base->info.base, sizeof(name));
 	}
 	*out = count;
 	return 0;
+}
+
+static int check_absent(struct state *state, const char *name)
+{
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+	int err = state_overlay_open(state, name, STATE_LOOK, &overlay);
+
+	if (err)
+		return err == -ENOENT ? 0 : err;
+	log_error("overlay %s: exists already", name);
+	return -EEXIST;
+}
+
+/* What can be known before the base is frozen, which is not to happen for nothing. */
+static int check_above(const char *path, const char *base_name, const struct stack_options *options,
+		       struct state *state)
+{
+	CLEANUP(state_overlay_closep) struct state_overlay *base = NULL;
+	int count;
+	int err = check_absent(state, options->overlay);
+
+	if (!err)
+		err = state_overlay_open(state, base_name, STATE_LOOK, &base);
+	if (err == -ENOENT)
+		log_error("overlay %s: there is none in %s", base_name, state_path(state));
+	if (!err)
+		err = count_bases(base, &count);
+	if (err)
+		return err;
+	if (count + 1 > STACK_BASES_MAX) {
+		log_error("overlay %s: more than %d overlays would lie below it", options->overlay,
+			  STACK_BASES_MAX);
+		return -ELOOP;
+	}
+	return check_fits(path, base, options);
 }
 
 static int create_above(const char *path, const char *base_name,
@@ -53,20 +94,10 @@ static int create_above(const char *path, const char *base_name,
 	CLEANUP(state_overlay_closep) struct state_overlay *base = NULL;
 	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
 	struct state_info info;
-	int count;
-	int err = state_overlay_freeze(state, base_name, &base);
+	int err = check_above(path, base_name, options, state);
 
-	if (err)
-		return err;
-	err = count_bases(state, &base->info, &count);
-	if (err)
-		return err;
-	if (count + 1 > STACK_BASES_MAX) {
-		log_error("overlay %s: more than %d overlays would lie below it", options->overlay,
-			  STACK_BASES_MAX);
-		return -ELOOP;
-	}
-	err = check_fits(path, base, options);
+	if (!err)
+		err = state_overlay_freeze(state, base_name, &base);
 	if (err)
 		return err;
 	info = base->info; /* its strings are borrowed */

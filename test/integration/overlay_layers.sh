@@ -113,6 +113,28 @@ expect 1 bramble ls --overlay pantry "$image" /
 said err "made on itself"
 bramble overlay delete pantry kitchen garden golden -y
 
+# --- refused -----------------------------------------------------------------------------------
+
+# what is refused freezes nothing, and says why
+bramble overlay create b1 --image "$image"
+bramble overlay create taken --image "$image"
+make_other_image=$work/other
+mkdir "$make_other_image"
+(work=$make_other_image && make_pi_image "$work/pi.img")
+expect 1 bramble overlay create taken --base b1
+said err "overlay taken: exists already"
+expect 1 bramble overlay create b2 --base b1 --partition 2
+expect 1 bramble overlay create b2 --base b1 --image "$make_other_image/pi.img"
+[ "$(field b1 frozen)" = false ] || fail "frozen for nothing"
+rm -r "$make_other_image"
+bramble overlay create b2 --base b1
+[ "$(field b1 frozen)" = true ] || fail "not frozen"
+rm -r "$BRAMBLE_STATE/overlays/b1"
+expect 1 bramble overlay create b3 --base b2
+said err "overlay b2: made on overlay b1, which cannot be opened: No such file or directory"
+[ "$(field b2 frozen)" = false ] || fail "frozen for nothing"
+bramble overlay delete b2 taken -y
+
 # --- the image ---------------------------------------------------------------------------------
 
 edit "$image" kitchen 'write /etc/kitchen 1'
