@@ -230,4 +230,5 @@ void ext4_tree_init(struct ext4 *fs)
 {
 	fs->base.ops = &ext4_tree_ops;
 	fs->base.span = (uint64_t)fs->inodes_count + 1;
+	fs->base.mixes_case = fs->incompat & EXT4_INCOMPAT_CASEFOLD;
 }

@@ -114,11 +114,13 @@ void mount_attr_to_stat(const struct tree_attr *attr, struct stat *out)
 
 /*
  * Where case makes no difference the kernel must ask each time: it compares names as they are, and
- * would keep one spelling of what was removed or renamed by another.
+ * would keep one spelling of what was removed or renamed by another. It keeps a name that is moved there
+ * for as long as it was told in the directory where the name was before; so wherever that can happen no
+ * name is kept.
  */
 double mount_name_timeout(struct mount_server *server, uint64_t dir)
 {
-	if (server->writable && tree_ignores_case(server->tree, dir))
+	if (server->writable && (server->tree->mixes_case || tree_ignores_case(server->tree, dir)))
 		return 0;
 	return MOUNT_FOREVER_SECONDS;
 }

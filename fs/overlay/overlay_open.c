@@ -261,6 +261,7 @@ int overlay_open(struct store *store, struct tree *lower, struct tree **out)
 	ov->store = store;
 	ov->lower = lower;
 	ov->base.level = lower->level + 1;
+	ov->base.mixes_case = lower->mixes_case;
 	err = read_super(ov);
 	if (!err)
 		err = look_at_all(ov);

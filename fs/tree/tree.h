@@ -252,6 +252,7 @@ struct tree {
 	const struct tree_ops *ops;
 	uint64_t span; /* every id is below this */
 	unsigned int level; /* of its cookies; below TREE_LEVELS_MAX */
+	bool mixes_case; /* one volume may have directories that ignore case, and others */
 };
 
 int tree_getattr(struct tree *tree, uint64_t id, struct tree_attr *out);

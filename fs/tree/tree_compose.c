@@ -452,6 +452,7 @@ int tree_compose_create(struct tree *root, struct tree **out)
 		return -ENOMEM;
 	compose->base.ops = &compose_ops;
 	compose->base.span = root->span;
+	compose->base.mixes_case = root->mixes_case;
 	compose->parts_count = 1;
 	compose->parts[0].tree = root;
 	*out = &compose->base;
@@ -536,6 +537,7 @@ int tree_compose_mount(struct tree *tree, const char *path, struct tree *volume)
 		if (compose->parts[i].base == dir)
 			return -EBUSY;
 	}
+	compose->base.mixes_case |= volume->mixes_case;
 	compose->parts[compose->parts_count++] = (struct part){
 		.tree = volume,
 		.base = compose->base.span,

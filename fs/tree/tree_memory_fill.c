@@ -166,6 +166,7 @@ int tree_memory_ignore_case(struct tree *tree, uint64_t dir)
 	if (node->entry_count)
 		return -ENOTEMPTY;
 	node->ignores_case = true;
+	tree->mixes_case = true;
 	return 0;
 }
 
