@@ -64,6 +64,15 @@ static void first_words(char *text, size_t len)
 	text[end > text ? end - text - 1 : 0] = '\0';
 }
 
+/* What others have written must not command a terminal. */
+static void make_plain(char *text)
+{
+	for (; *text; text++) {
+		if (*text < ' ' || *text > '~')
+			*text = '?';
+	}
+}
+
 /* What process @pid is called, as far as we may know: "bramble mount", else "". */
 static void process_name(long pid, char *text, size_t size)
 {
@@ -78,6 +87,7 @@ static void process_name(long pid, char *text, size_t size)
 		close(fd);
 	}
 	first_words(text, n > 0 ? (size_t)n : 0);
+	make_plain(text);
 }
 
 /* Writes who we are to the lock, which we hold alone. That it cannot be written matters little. */
@@ -122,6 +132,7 @@ static char *read_holder(int fd)
 		return NULL;
 	end += strspn(end, " ");
 	end[strcspn(end, "\n")] = '\0';
+	make_plain(end);
 	if (*end)
 		n = asprintf(&text, "process %ld (%s)", pid, end);
 	else

@@ -29,7 +29,7 @@ refused() {
 refused bramble overlay diff kitchen
 refused bramble overlay reset kitchen --yes
 refused bramble overlay snapshot kitchen
-refused bramble overlay snapshot kitchen --delete snap
+refused bramble overlay snapshot kitchen --delete snap --yes
 refused bramble overlay restore kitchen snap --yes
 refused bramble overlay clone kitchen other
 refused bramble overlay delete kitchen --yes
@@ -66,6 +66,15 @@ expect 0 bramble overlay clone kitchen other
 release_killed
 edit - kitchen 'write /etc/five 5'
 [ ! -e "$BRAMBLE_STATE/overlays/kitchen/ending" ] || fail "it ends for ever"
+
+# what the lock says of its holder commands no terminal
+hold "$image" kitchen
+printf 'pid %d \033[31mred\n' "$holder" >"$BRAMBLE_STATE/overlays/kitchen/lock"
+expect 0 bramble overlay list
+said out "in use by process $holder (?[31mred)"
+expect 1 bramble overlay reset kitchen --yes
+said err "in use by process $holder (?[31mred)"
+release
 
 # what is frozen may be read by many at once
 bramble overlay create left --base kitchen
