@@ -337,7 +337,7 @@ static bool is_present(const struct state_info *info, const struct key *key)
 /* Whether a byte of a path means itself in an INI file. */
 static bool is_plain(unsigned char byte)
 {
-	return byte > ' ' && byte != 0x7f && !strchr("%;#\"\\", byte);
+	return byte > ' ' && byte < 0x7f && !strchr("%;#\"\\", byte);
 }
 
 static void write_path(FILE *out, const char *path)

@@ -117,6 +117,8 @@ static void assert_survives(struct state_info *info)
 	assert_int_equal(state_info_format(info, &text), 0);
 	if (parse(text, &again) != 0)
 		fail_msg("%s: %s", logged, text);
+	for (const char *at = text; *at; at++)
+		assert_in_range((unsigned char)*at, '\t', '~');
 	assert_string_equal(again.image, info->image);
 	free(again.image);
 	again.image = info->image;
