@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/checked.h"
 #include "base/log.h"
@@ -225,6 +226,8 @@ static int open_below(const char *path, const struct stack_options *options, str
 		return err;
 	chosen.partition = overlay->info.partition;
 	err = stack_open_lower(path ? path : overlay->info.image, &chosen, &overlay->info, &stack);
+	if (err && !path && access(overlay->info.image, F_OK) < 0)
+		log_error("overlay %s: its image is not there: say --image FILE", overlay->name);
 	if (err)
 		return err;
 	err = stack_check_image(overlay, stack);

@@ -148,6 +148,10 @@ said out kitchen
 mv "$image" "$work/hidden.img"
 expect 1 bramble overlay diff kitchen
 said err "$image: No such file"
+for sub in diff show check; do
+	expect 1 bramble overlay $sub kitchen
+	said err "overlay kitchen: its image is not there: say --image FILE"
+done
 expect 0 bramble overlay diff kitchen --image "$work/moved.img"
 edit "$work/moved.img" kitchen 'write /etc/kitchen 2'
 [ "$(field kitchen image)" = "$work/moved.img" ] || fail "the new place is not recorded"
