@@ -133,6 +133,44 @@ static char *trim(const char *path)
 	return copy;
 }
 
+/* Whether @path is in what the overlay of @stack is made on: 0, -ENOENT. */
+static int find_below(const struct overlay_request *request, struct stack *stack, const char *path)
+{
+	CLEANUP(stack_closep) struct stack *base = NULL;
+	const struct state_info *info = stack_overlay_info(stack);
+	struct stack_options options = cmd_overlay_options(request, NULL);
+	uint64_t id;
+	int err;
+
+	options.partition = info->partition;
+	if (info->base[0])
+		options.overlay = info->base;
+	err = stack_open(stack_image_path(stack), &options, &base);
+	return err ? err : tree_walk(stack_tree(base), path, false, &id);
+}
+
+/* That nothing is said of what exists on neither side could be taken for "unchanged". */
+static int check_exists(const struct overlay_request *request, struct stack *stack,
+			const char *path)
+{
+	uint64_t id;
+	int err = tree_walk(stack_tree(stack), path, false, &id);
+
+	if (err == -ENOENT || err == -ENOTDIR)
+		err = find_below(request, stack, path);
+	if (err == -ENOENT || err == -ENOTDIR)
+		log_error("overlay %s: %s: neither there nor in what it is made on",
+			  request->argv[0], request->argv[1]);
+	else if (err)
+		log_error("overlay %s: %s: %s", request->argv[0], request->argv[1], strerror(-err));
+	return err;
+}
+
+static bool is_unchanged(const struct diff *diff)
+{
+	return !diff->added && !diff->modified && !diff->deleted && !diff->renamed;
+}
+
 int cmd_overlay_diff(const struct overlay_request *request)
 {
 	CLEANUP(stack_closep) struct stack *stack = NULL;
@@ -157,5 +195,7 @@ int cmd_overlay_diff(const struct overlay_request *request)
 		json_end(&json);
 	if (err)
 		log_error("overlay %s: %s", request->argv[0], strerror(-err));
+	else if (*below && is_unchanged(&diff))
+		err = check_exists(request, stack, below);
 	return err ? STATUS_FAILED : STATUS_DONE;
 }
