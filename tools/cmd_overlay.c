@@ -37,18 +37,25 @@ static const struct subcommand {
 	int least; /* number of arguments */
 	int most;
 	unsigned int takes;
+	int names; /* how many of the arguments name overlays, from the first one on */
+	bool snapshot; /* the one behind them names a snapshot */
 	int (*run)(const struct overlay_request *request);
 } subcommands[] = {
-	{"list", "", 0, 0, TAKES_JSON, cmd_overlay_list},
-	{"create", "NAME", 1, 1, TAKES_IMAGE | TAKES_BASE | TAKES_PARTITION, cmd_overlay_create},
-	{"show", "NAME", 1, 1, TAKES_IMAGE | TAKES_JSON, cmd_overlay_show},
-	{"diff", "NAME [PATH]", 1, 2, TAKES_IMAGE | TAKES_STAT | TAKES_JSON, cmd_overlay_diff},
-	{"reset", "NAME", 1, 1, TAKES_IMAGE | TAKES_YES, cmd_overlay_reset},
-	{"snapshot", "NAME [SNAPSHOT]", 1, 2, TAKES_LIST | TAKES_JSON, cmd_overlay_snapshot},
-	{"restore", "NAME SNAPSHOT", 2, 2, TAKES_IMAGE | TAKES_YES, cmd_overlay_restore},
-	{"clone", "NAME NEW", 2, 2, 0, cmd_overlay_clone},
-	{"delete", "NAME...", 1, ARGUMENTS_MANY, TAKES_YES, cmd_overlay_delete},
-	{"check", "NAME...", 1, ARGUMENTS_MANY, TAKES_IMAGE, cmd_overlay_check},
+	{"list", "", 0, 0, TAKES_JSON, 0, false, cmd_overlay_list},
+	{"create", "NAME", 1, 1, TAKES_IMAGE | TAKES_BASE | TAKES_PARTITION, 1, false,
+	 cmd_overlay_create},
+	{"show", "NAME", 1, 1, TAKES_IMAGE | TAKES_JSON, 1, false, cmd_overlay_show},
+	{"diff", "NAME [PATH]", 1, 2, TAKES_IMAGE | TAKES_STAT | TAKES_JSON, 1, false,
+	 cmd_overlay_diff},
+	{"reset", "NAME", 1, 1, TAKES_IMAGE | TAKES_YES, 1, false, cmd_overlay_reset},
+	{"snapshot", "NAME [SNAPSHOT]", 1, 2, TAKES_LIST | TAKES_JSON | TAKES_YES, 1, true,
+	 cmd_overlay_snapshot},
+	{"restore", "NAME SNAPSHOT", 2, 2, TAKES_IMAGE | TAKES_YES, 1, true, cmd_overlay_restore},
+	{"clone", "NAME NEW", 2, 2, 0, 2, false, cmd_overlay_clone},
+	{"delete", "NAME...", 1, ARGUMENTS_MANY, TAKES_YES, ARGUMENTS_MANY, false,
+	 cmd_overlay_delete},
+	{"check", "NAME...", 1, ARGUMENTS_MANY, TAKES_IMAGE, ARGUMENTS_MANY, false,
+	 cmd_overlay_check},
 };
 
 static const struct subcommand *find_subcommand(const char *name)
@@ -85,6 +92,20 @@ static const char *misplaced(const struct overlay_request *request, unsigned int
 	return NULL;
 }
 
+/* What cannot be a name is wrong usage, whatever there is. Logged. */
+static bool names_are_valid(const struct overlay_request *request, const struct subcommand *sub)
+{
+	for (int i = 0; i < request->argc && i < sub->names; i++) {
+		if (state_name_check("overlay", request->argv[i]) < 0)
+			return false;
+	}
+	if (sub->snapshot && request->argc > sub->names &&
+	    state_name_check("snapshot", request->argv[sub->names]) < 0)
+		return false;
+	return (!request->base || state_name_check("overlay", request->base) == 0) &&
+	       (!request->remove || state_name_check("snapshot", request->remove) == 0);
+}
+
 static int run_subcommand(struct overlay_request *request)
 {
 	const struct subcommand *sub;
@@ -107,6 +128,10 @@ static int run_subcommand(struct overlay_request *request)
 	if (request->argc > sub->most)
 		return usage_error(&cmd_overlay, "%s: one too many for \"overlay %s %s\"",
 				   request->argv[sub->most], sub->name, sub->arguments);
+	if (request->common.state && !*request->common.state)
+		return usage_error(&cmd_overlay, "--state: no directory given");
+	if (!names_are_valid(request, sub))
+		return STATUS_USAGE;
 	return sub->run(request);
 }
 
@@ -224,7 +249,9 @@ const struct command cmd_overlay = {
 		"\n"
 		"  --image IMAGE    the image; where one is known already, the same at another "
 		"place\n"
-		"  --base OVERLAY   make it above this one, which cannot be changed from then on\n"
+		"  --base OVERLAY   make it above this one, which cannot be changed as long as "
+		"any\n"
+		"                   lies above it\n"
 		"  --stat           of diff: numbers alone\n"
 		"  --list           of snapshot: list them\n"
 		"  --delete SNAPSHOT\n"

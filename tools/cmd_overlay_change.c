@@ -59,10 +59,25 @@ int cmd_overlay_clone(const struct overlay_request *request)
 	CLEANUP(state_closep) struct state *state = NULL;
 	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
 
-	if (state_name_check("overlay", request->argv[1]) < 0 ||
-	    cmd_overlay_find(request, request->argv[0], STATE_READ, &state, &overlay) < 0)
+	if (cmd_overlay_find(request, request->argv[0], STATE_READ, &state, &overlay) < 0)
 		return STATUS_FAILED;
 	return state_overlay_clone(overlay, request->argv[1]) ? STATUS_FAILED : STATUS_DONE;
+}
+
+/* Whether all that are to be deleted exist, damaged or not. Logged. */
+static bool all_exist(const struct overlay_request *request, struct state *state)
+{
+	bool all = true;
+
+	for (int i = 0; i < request->argc; i++) {
+		CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+
+		if (state_overlay_open(state, request->argv[i], STATE_LOOK, &overlay) != -ENOENT)
+			continue;
+		log_error("overlay %s: there is none in %s", request->argv[i], state_path(state));
+		all = false;
+	}
+	return all;
 }
 
 int cmd_overlay_delete(const struct overlay_request *request)
@@ -72,6 +87,9 @@ int cmd_overlay_delete(const struct overlay_request *request)
 	int status;
 
 	if (state_open(request->common.state, false, &state) < 0)
+		return STATUS_FAILED;
+	/* nobody is asked about what does not exist */
+	if (!request->yes && !all_exist(request, state))
 		return STATUS_FAILED;
 	if (request->argc == 1)
 		status =

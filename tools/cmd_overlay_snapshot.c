@@ -59,6 +59,34 @@ static void name_by_time(char out[STATE_NAME_MAX + 1])
 	strftime(out, STATE_NAME_MAX + 1, "%Y-%m-%d_%H-%M-%S", &tm);
 }
 
+static int delete (const struct overlay_request *request)
+{
+	CLEANUP(state_closep) struct state *state = NULL;
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+	const char *name = request->argv[0];
+	struct state_info info;
+	int status;
+	int err = cmd_overlay_find(request, name, STATE_LOOK, &state, &overlay);
+
+	if (!err)
+		err = state_snapshot_load(overlay, request->remove, &info);
+	if (!err)
+		state_info_finish(&info);
+	/* a damaged one can go, too; but nobody is asked about what does not exist */
+	if (!overlay || err == -ENOENT)
+		return STATUS_FAILED;
+	status = cmd_overlay_confirm(request, "Delete snapshot %s of overlay %s?", request->remove,
+				     name);
+	if (status)
+		return status;
+	state_overlay_close(TAKE(overlay));
+	state_close(TAKE(state));
+	err = cmd_overlay_find(request, name, STATE_READ, &state, &overlay);
+	if (!err)
+		err = state_snapshot_delete(overlay, request->remove);
+	return err ? STATUS_FAILED : STATUS_DONE;
+}
+
 int cmd_overlay_snapshot(const struct overlay_request *request)
 {
 	CLEANUP(state_closep) struct state *state = NULL;
@@ -72,14 +100,15 @@ int cmd_overlay_snapshot(const struct overlay_request *request)
 		return usage_error(&cmd_overlay, "snapshot either lists, deletes or takes one");
 	if (request->common.json && !request->list)
 		return usage_error(&cmd_overlay, "--json: of snapshot only with --list");
+	if (request->yes && !request->remove)
+		return usage_error(&cmd_overlay, "--yes: of snapshot only with --delete");
 	if (request->list)
 		return list(request);
+	if (request->remove)
+		return delete (request);
 	err = cmd_overlay_find(request, request->argv[0], STATE_READ, &state, &overlay);
 	if (err)
 		return STATUS_FAILED;
-	if (request->remove)
-		return state_snapshot_delete(overlay, request->remove) ? STATUS_FAILED
-								       : STATUS_DONE;
 	name_by_time(by_time);
 	err = state_snapshot_take(overlay, name);
 	if (err)

@@ -135,7 +135,7 @@ after_first_write() {
 broken_off reset after_reset bramble overlay reset kitchen -y
 broken_off restore after_restore bramble overlay restore kitchen snap -y
 broken_off snapshot after_snapshot bramble overlay snapshot kitchen new
-broken_off unsnapshot after_unsnapshot bramble overlay snapshot kitchen --delete snap
+broken_off unsnapshot after_unsnapshot bramble overlay snapshot kitchen --delete snap --yes
 broken_off clone after_clone bramble overlay clone kitchen copy
 broken_off delete after_delete bramble overlay delete kitchen -y
 broken_off create after_create bramble overlay create fresh --image "$image"

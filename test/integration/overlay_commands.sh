@@ -24,6 +24,14 @@ expect 2 bramble overlay list --yes
 said err "--yes: not an option of \"overlay list\""
 expect 2 bramble overlay diff kitchen --base x
 expect 2 bramble overlay clone kitchen new --partition 1
+expect 2 bramble overlay list --state ''
+for sub in show diff reset snapshot delete check "create --image x" "create --base x"; do
+	expect 2 bramble overlay $sub BAD
+	said err "overlay BAD: not a name"
+done
+expect 2 bramble overlay create good --base BAD
+expect 2 bramble overlay restore kitchen .x
+expect 2 bramble overlay snapshot kitchen --delete .x
 expect 0 bramble overlay --help
 said out "snapshot NAME [SNAPSHOT]"
 
@@ -51,7 +59,7 @@ said err "overlay kitchen: there is none"
 # --- create ------------------------------------------------------------------------------------
 
 for name in '' . .. .hidden Kitchen a/b 'a b' "$(printf 'x%.0s' {1..65})"; do
-	expect 1 bramble overlay create "$name" --image "$image"
+	expect 2 bramble overlay create "$name" --image "$image"
 	said err 'not a name: 1 to 64 of a-z, 0-9, ".", "_" and "-"'
 done
 expect 1 bramble overlay create kitchen --image "$work/nothing.img"
@@ -99,8 +107,12 @@ expect 0 bramble overlay diff kitchen /srv/
 	fail "diff below /srv: $(cat out)"
 expect 0 bramble overlay diff kitchen etc/added
 [ "$(cat out)" = 'A /etc/added' ] || fail "diff of a file: $(cat out)"
-expect 0 bramble overlay diff kitchen /sr
+expect 1 bramble overlay diff kitchen /sr
 [ ! -s out ] || fail "/srv does not lie below /sr"
+said err "overlay kitchen: /sr: neither there nor in what it is made on"
+for there in /bin /many /home/ etc; do
+	expect 0 bramble overlay diff kitchen "$there"
+done
 expect 0 bramble overlay diff --stat kitchen
 said out '3 added, 2 modified, 1 deleted, 1 renamed; 4.8 MiB of data stored'
 expect 0 bramble overlay diff --json kitchen
@@ -141,7 +153,7 @@ expect 0 bramble overlay snapshot kitchen one
 [ ! -s out ] || fail "what was named is told"
 expect 1 bramble overlay snapshot kitchen one
 said err "snapshot one exists already"
-expect 1 bramble overlay snapshot kitchen ../one
+expect 2 bramble overlay snapshot kitchen ../one
 said err "not a name"
 expect 2 bramble overlay snapshot kitchen two --list
 expect 0 bramble overlay snapshot kitchen
@@ -170,8 +182,12 @@ expect 0 bramble overlay check kitchen
 [ "$(field kitchen epoch)" = 1 ] || fail "restoring begins no epoch"
 edit - kitchen 'write /etc/other y'
 [ "$(node_id kitchen /etc/other)" -gt "$later" ] || fail "restoring gives a number out again"
-expect 0 bramble overlay snapshot kitchen --delete "$by_time"
-expect 1 bramble overlay snapshot kitchen --delete "$by_time"
+expect 2 bramble overlay snapshot kitchen --delete "$by_time" </dev/null
+said err "say --yes"
+expect 2 bramble overlay snapshot kitchen --yes
+expect 0 bramble overlay snapshot kitchen --delete "$by_time" --yes
+expect 1 bramble overlay snapshot kitchen --delete "$by_time" </dev/null
+said err "it has no snapshot"
 expect 0 bramble overlay snapshot kitchen --list
 [ "$(awk '{ print $1 }' out)" = one ] || fail "snapshots: $(cat out)"
 
@@ -179,7 +195,7 @@ expect 0 bramble overlay snapshot kitchen --list
 
 expect 1 bramble overlay clone kitchen attic
 said err "overlay attic: exists already"
-expect 1 bramble overlay clone kitchen Bad
+expect 2 bramble overlay clone kitchen Bad
 expect 0 bramble overlay clone kitchen copy
 diff <(bramble ls -lR --overlay kitchen "$image") <(bramble ls -lR --overlay copy "$image") ||
 	fail "a clone differs"
@@ -215,6 +231,8 @@ expect 0 bramble overlay restore kitchen one -y
 # --- delete ------------------------------------------------------------------------------------
 
 expect 2 bramble overlay delete kitchen </dev/null
+expect 1 bramble overlay delete kitchen nothing </dev/null
+said err "overlay nothing: there is none"
 expect 1 bramble overlay delete kitchen nothing copy --yes
 said err "overlay nothing: there is none"
 expect 0 bramble overlay list
@@ -253,8 +271,8 @@ churn() { # COMMANDS
 	local i
 	for ((i = 0; i < 15; i++)); do eval "$1"; done
 }
-churn 'bramble overlay snapshot shared a$i && bramble overlay snapshot shared --delete a$i' 2>>churned &
-churn 'bramble overlay snapshot shared b$i && bramble overlay snapshot shared --delete b$i' 2>>churned &
+churn 'bramble overlay snapshot shared a$i && bramble overlay snapshot shared --delete a$i --yes' 2>>churned &
+churn 'bramble overlay snapshot shared b$i && bramble overlay snapshot shared --delete b$i --yes' 2>>churned &
 churn 'bramble overlay clone shared c$i && bramble overlay delete c$i --yes' 2>>churned &
 churn 'bramble overlay create d$i --image "$image" && bramble overlay delete d$i --yes' 2>>churned &
 churn 'bramble overlay create e$i --image "$image" && bramble overlay delete e$i --yes' 2>>churned &

@@ -94,7 +94,7 @@ expect 0 bramble overlay snapshot kitchen --list
 [ "$(find "$BRAMBLE_STATE" -name '.*' | wc -l)" = 0 ] || fail "something is left: $(find full)"
 # nothing is needed to get room again
 head -c 100M /dev/zero >full/filler 2>/dev/null || true
-expect 0 bramble overlay snapshot kitchen --delete snap
+expect 0 bramble overlay snapshot kitchen --delete snap --yes
 cat /dev/zero >full/filler2 2>/dev/null || true
 # it can be opened for writing, too
 echo sync | "$overlay_edit" "$BRAMBLE_STATE" - kitchen >opened 2>err || true
