@@ -54,7 +54,7 @@ static const struct subcommand {
 	{"clone", "NAME NEW", 2, 2, 0, 2, false, cmd_overlay_clone},
 	{"delete", "NAME...", 1, ARGUMENTS_MANY, TAKES_YES, ARGUMENTS_MANY, false,
 	 cmd_overlay_delete},
-	{"check", "NAME...", 1, ARGUMENTS_MANY, TAKES_IMAGE, ARGUMENTS_MANY, false,
+	{"check", "NAME...", 1, ARGUMENTS_MANY, TAKES_IMAGE | TAKES_JSON, ARGUMENTS_MANY, false,
 	 cmd_overlay_check},
 };
 

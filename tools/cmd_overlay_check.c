@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "json.h"
 #include "overlay/overlay.h"
 
 struct check {
@@ -72,7 +73,29 @@ static int check_snapshot(void *ctx, const struct state_snapshot *snapshot)
 	return err || check->problems > problems ? damaged(check, snapshot->name) : 0;
 }
 
-static int check_one(const struct overlay_request *request, const char *name)
+static void report(struct json *json, const char *name, const struct check *check, int err)
+{
+	unsigned int problems = check->problems;
+
+	if (json) {
+		json_object(json, NULL);
+		json_string(json, "name", name);
+		json_bool(json, "clean", !err && !problems);
+		json_u64(json, "problems", problems);
+		json_string_or_null(json, "error", err ? strerror(-err) : "");
+		json_end(json);
+		return;
+	}
+	if (err)
+		log_error("overlay %s: could not be checked to the end: %s", name, strerror(-err));
+	else if (problems)
+		printf("%s: %u problem%s\n", name, problems, problems == 1 ? "" : "s");
+	else
+		printf("%s: clean\n", name);
+}
+
+/* @json NULL: as text. Whether it is clean. */
+static bool check_one(const struct overlay_request *request, struct json *json, const char *name)
 {
 	CLEANUP(state_closep) struct state *state = NULL;
 	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
@@ -84,24 +107,23 @@ static int check_one(const struct overlay_request *request, const char *name)
 		err = check_store(&check, overlay->path);
 	if (!err)
 		err = state_snapshot_each(overlay, check_snapshot, &check);
-	if (err) {
-		log_error("overlay %s: could not be checked to the end: %s", name, strerror(-err));
-		return err;
-	}
-	if (check.problems)
-		printf("%s: %u problem%s\n", name, check.problems, check.problems == 1 ? "" : "s");
-	else
-		printf("%s: clean\n", name);
-	return check.problems ? -EUCLEAN : 0;
+	report(json, name, &check, err);
+	return !err && !check.problems;
 }
 
 int cmd_overlay_check(const struct overlay_request *request)
 {
+	struct json json = {.out = stdout};
+	bool as_json = request->common.json;
 	int status = STATUS_DONE;
 
+	if (as_json)
+		json_array(&json, NULL);
 	for (int i = 0; i < request->argc; i++) {
-		if (check_one(request, request->argv[i]) < 0)
+		if (!check_one(request, as_json ? &json : NULL, request->argv[i]))
 			status = STATUS_FAILED;
 	}
+	if (as_json)
+		json_end(&json);
 	return status;
 }

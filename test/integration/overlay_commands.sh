@@ -202,6 +202,13 @@ diff <(bramble ls -lR --overlay kitchen "$image") <(bramble ls -lR --overlay cop
 [ "$(field copy uuid)" != "$uuid" ] || fail "a clone has the same uuid"
 expect 0 bramble overlay check copy kitchen attic
 [ "$(cat out)" = $'copy: clean\nkitchen: clean\nattic: clean' ] || fail "check: $(cat out)"
+expect 0 bramble overlay check --json copy
+said out '"name": "copy"'
+said out '"clean": true'
+said out '"problems": 0'
+expect 1 bramble overlay check --json nothing copy
+said out '"clean": false'
+said out '"error": "No such file or directory"'
 edit - copy 'write /etc/added mine'
 [ "$(bramble cat --overlay kitchen "$image" /etc/added)" = new ] || fail "a clone is not its own"
 

@@ -201,6 +201,8 @@ damaged() {
 	expect 1 bramble overlay check pantry
 	said err "$1"
 	said err "overlay pantry: snapshot snap: damaged"
+	expect 1 bramble overlay check --json pantry
+	grep -qE '"problems": [1-9]' out || fail "JSON says of no problem: $(cat out)"
 	expect 1 bramble overlay restore pantry snap --yes
 	said err "$1"
 	[ "$(bramble cat --overlay pantry "$image" /etc/precious)" = 1 ] ||
