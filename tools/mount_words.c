@@ -11,6 +11,7 @@
 
 #include "base/checked.h"
 #include "base/log.h"
+#include "state/state.h"
 #include "tools.h"
 
 #define MINUTES_MAX (24 * 60) /* as Linux's FAT driver */
@@ -311,8 +312,14 @@ int mount_words_settle(struct mount_words *words)
 {
 	if (!words->stack.overlay && words->read_write && !words->helper) {
 		log_error("-o rw: an image is mounted read-only; use --overlay");
-		return STATUS_FAILED;
+		return STATUS_USAGE;
 	}
+	if (words->stack.state && !*words->stack.state) {
+		log_error("state: no directory given: see \"bramble help mount\"");
+		return STATUS_USAGE;
+	}
+	if (words->stack.overlay && state_name_check("overlay", words->stack.overlay) < 0)
+		return STATUS_USAGE;
 	words->mount.writable = words->stack.overlay && !words->read_only;
 	words->stack.overlay_read_only = !words->mount.writable;
 	return STATUS_DONE;

@@ -75,8 +75,13 @@ expect 2 bramble mount --no-such-option pi.img m
 expect 2 bramble mount -o no_such_option pi.img m
 said err "-o no_such_option: unknown option"
 expect 2 bramble umount
-expect 1 bramble mount -o rw pi.img m
+expect 2 bramble mount -o rw pi.img m
 said err "an image is mounted read-only; use --overlay"
+for wrong in "--overlay BAD" "--overlay .x" "-o overlay=a/b" "--overlay=" "-o overlay=x,state=" \
+	"--overlay x --state="; do
+	expect 2 bramble mount pi.img m $wrong
+	[ "$(wc -l <err)" = 1 ] || fail "more than one line: $(cat err)"
+done
 expect 1 bramble mount absent.img m
 said err "absent.img"
 expect 1 bramble mount --partition 7 pi.img m

@@ -309,7 +309,7 @@ wait "$child" && fail "exit status 0 though saving failed"
 # What cannot be opened is said at the terminal, with the exit status
 expect 1 bramble mount absent.img m --overlay test
 said err absent.img
-expect 1 bramble mount pi.img m --overlay 'not/a/name'
+expect 2 bramble mount pi.img m --overlay 'not/a/name'
 [ "$(wc -l <err)" = 1 ] || fail "more than one line: $(cat err)"
 expect 1 bramble mount pi.img m --overlay test --state /dev/null/state
 ! findmnt m >/dev/null || fail "mounted all the same"

@@ -105,11 +105,26 @@ static void rw_means_nothing_to_the_helper_alone(void **state)
 	struct mount_words *words = *state;
 
 	assert_int_equal(mount_words_add(words, "rw"), STATUS_DONE);
-	assert_int_equal(mount_words_settle(words), STATUS_FAILED);
+	assert_int_equal(mount_words_settle(words), STATUS_USAGE);
 	assert_non_null(strstr(last_line, "an image is mounted read-only; use --overlay"));
 	words->helper = true;
 	assert_int_equal(mount_words_settle(words), STATUS_DONE);
 	assert_false(words->mount.writable);
+}
+
+static void what_cannot_name_an_overlay_is_wrong_usage(void **state)
+{
+	static const char *const wrong[] = {"overlay=", "overlay=Kitchen", "overlay=.x",
+					    "overlay=a/b", "overlay=x,state="};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct mount_words words = MOUNT_WORDS_DEFAULT;
+
+		assert_int_equal(mount_words_add(&words, wrong[i]), STATUS_DONE);
+		assert_int_equal(mount_words_settle(&words), STATUS_USAGE);
+		mount_words_finish(&words);
+	}
+	(void)state;
 }
 
 static void an_overlay_is_writable_unless_ro_comes_last(void **state)
@@ -172,6 +187,7 @@ int main(void)
 		TEST(rw_means_nothing_to_the_helper_alone),
 		TEST(commas_may_be_taken_literally),
 		TEST(a_later_word_wins),
+		TEST(what_cannot_name_an_overlay_is_wrong_usage),
 		TEST(an_overlay_is_writable_unless_ro_comes_last),
 		TEST(allow_root_is_refused),
 	};
