@@ -210,8 +210,11 @@ const struct command cmd_mount = {
 		"  fsname=TEXT      the source that mount(8) shows, instead of IMAGE\n"
 		"  nosuid, nodev, noexec, noatime; suid and dev for root\n"
 		"\n"
-		"Without allow_other nobody but you gets in, and nothing is checked: you may read\n"
+		"Without allow_other nobody but you gets in, and no modes are checked: you may "
+		"read\n"
 		"every file in the image, and change it in an overlay, where new files are yours.\n"
+		"Devices, ACLs, and attributes in trusted. and security. Linux still lets only\n"
+		"those make or set who may do so on any file system.\n"
 		"\"bramble umount DIR\" ends the mount, and returns when all is saved.\n",
 	.flags = COMMAND_IMAGE | COMMAND_OVERLAY,
 	.run = run,
