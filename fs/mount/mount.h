@@ -8,8 +8,8 @@
 #include "tree/tree.h"
 
 /*
- * Where the tree comes from. Locks, threads and databases do not survive a fork, so that all of this
- * happens in the process that serves the mount.
+ * Where the tree comes from. Threads and databases do not survive a fork, so that all of this happens in
+ * the process that serves the mount, and in the mount namespace that it was started in.
  */
 struct mount_source {
 	void *ctx;

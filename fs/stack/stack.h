@@ -61,10 +61,11 @@ struct stack;
  * with the overlay. The stack owns everything below the tree and is released by stack_close.
  *
  * With an overlay, @path may be NULL: the image that it was used with last. An overlay that is to be
- * written to and does not exist is made. It is locked until stack_close, and locks do not outlive a
- * fork: a process that goes to the background opens the stack afterwards. -EBUSY: held by another
- * process, which is named; waits for one that is ending. -ESTALE: made on something else, which is
- * named. -EOPNOTSUPP: with noload, which would show another tree.
+ * written to and does not exist is made. It is locked until stack_close. Threads and databases do not
+ * outlive a fork, and both sides of one hold the lock: a process that goes to the background opens the
+ * stack afterwards. -EBUSY: held by another process, which is named; waits for one that is ending.
+ * -ESTALE: made on something else, which is named. -EOPNOTSUPP: with noload, which would show another
+ * tree.
  */
 int stack_open(const char *path, const struct stack_options *options, struct stack **out);
 
