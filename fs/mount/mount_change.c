@@ -238,7 +238,7 @@ void mount_on_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const c
 		       size_t size, int flags)
 {
 	struct tree *tree = mount_begin(req, 0);
-	bool is_access = strcmp(name, MOUNT_ACL_ACCESS) == 0;
+	bool is_access = strcmp(name, TREE_ACL_ACCESS) == 0;
 	int err = -EPERM;
 
 	/* It would never be seen again. */
@@ -255,7 +255,7 @@ void mount_on_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
 	int err = tree_removexattr(mount_begin(req, 0), ino, name);
 
-	if (strcmp(name, MOUNT_ACL_ACCESS) == 0)
+	if (strcmp(name, TREE_ACL_ACCESS) == 0)
 		invalidate(req, ino);
 	fuse_reply_err(req, -err);
 }

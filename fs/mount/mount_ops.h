@@ -27,9 +27,6 @@
 	"security.bramble.server" /* the same, for those who may not read it */
 #define MOUNT_SERVER_XATTR_BYTES 256
 
-#define MOUNT_ACL_ACCESS "system.posix_acl_access"
-#define MOUNT_ACL_DEFAULT "system.posix_acl_default"
-
 /* Nothing changes but through the mount, which the kernel sees. */
 #define MOUNT_FOREVER_SECONDS 1e9
 

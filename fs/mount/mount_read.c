@@ -151,7 +151,7 @@ static void reply_xattr(fuse_req_t req, const char *buf, size_t size, ssize_t n)
  */
 static bool is_unsupported(struct mount_server *server, const char *name)
 {
-	bool is_acl = strcmp(name, MOUNT_ACL_ACCESS) == 0 || strcmp(name, MOUNT_ACL_DEFAULT) == 0;
+	bool is_acl = strcmp(name, TREE_ACL_ACCESS) == 0 || strcmp(name, TREE_ACL_DEFAULT) == 0;
 
 	if (strcmp(name, "security.selinux") != 0 &&
 	    (!is_acl || server->checked || server->writable))
@@ -163,8 +163,8 @@ static bool is_unsupported(struct mount_server *server, const char *name)
 	if (!is_acl)
 		return tree_lacks_xattr(server->tree, name);
 	/* ls takes the answer to one for both */
-	return tree_lacks_xattr(server->tree, MOUNT_ACL_ACCESS) &&
-	       tree_lacks_xattr(server->tree, MOUNT_ACL_DEFAULT);
+	return tree_lacks_xattr(server->tree, TREE_ACL_ACCESS) &&
+	       tree_lacks_xattr(server->tree, TREE_ACL_DEFAULT);
 }
 
 void mount_on_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
