@@ -63,20 +63,6 @@ static int print_snapshot(void *ctx, const struct state_snapshot *snapshot)
 	return 0;
 }
 
-static int json_snapshot(void *ctx, const struct state_snapshot *snapshot)
-{
-	char time[FORMAT_TIME_BYTES];
-	struct json *json = ctx;
-
-	json_object(json, NULL);
-	json_string(json, "name", snapshot->name);
-	format_time_utc(&snapshot->taken, time);
-	json_string(json, "taken", time);
-	json_u64(json, "size", snapshot->size);
-	json_end(json);
-	return 0;
-}
-
 static void print_line(const char *key, const char *value)
 {
 	printf("%-13s", key);
@@ -91,7 +77,7 @@ static void print_info(const struct overlay_facts *facts)
 	char time[FORMAT_TIME_BYTES];
 
 	print_line("Image:", info->image);
-	overlay_facts_hex(info->fingerprint, STATE_FINGERPRINT_BYTES, text);
+	state_format_hex(info->fingerprint, STATE_FINGERPRINT_BYTES, text);
 	print_line("Fingerprint:", text);
 	if (info->partition >= 0)
 		printf("%-13spartition %d alone\n", "Shows:", info->partition);
@@ -99,7 +85,7 @@ static void print_info(const struct overlay_facts *facts)
 		print_line("Shows:", "all partitions, as the Pi sees them");
 	if (info->base[0])
 		print_line("Base:", info->base);
-	overlay_facts_uuid(info->uuid, text);
+	state_format_uuid(info->uuid, text);
 	print_line("UUID:", text);
 	printf("%-13s%llu\n", "Epoch:", (unsigned long long)info->epoch);
 	format_time_full(&info->created, time);
@@ -168,7 +154,7 @@ static int print_json(const struct overlay_facts *facts, const struct content *c
 	json_end(&json);
 	json_array(&json, "snapshots");
 	if (!err)
-		err = state_snapshot_each(facts->overlay, json_snapshot, &json);
+		err = state_snapshot_each(facts->overlay, overlay_facts_json_snapshot, &json);
 	json_end(&json);
 	json_end(&json);
 	return err;

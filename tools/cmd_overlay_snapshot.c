@@ -10,22 +10,14 @@
 #include "base/log.h"
 #include "format.h"
 #include "json.h"
+#include "overlay_facts.h"
 
 static int print_snapshot(void *ctx, const struct state_snapshot *snapshot)
 {
 	char time[FORMAT_TIME_BYTES];
 	char size[FORMAT_SIZE_BYTES];
-	struct json *json = ctx;
 
-	if (json) {
-		json_object(json, NULL);
-		json_string(json, "name", snapshot->name);
-		format_time_utc(&snapshot->taken, time);
-		json_string(json, "taken", time);
-		json_u64(json, "size", snapshot->size);
-		json_end(json);
-		return 0;
-	}
+	(void)ctx;
 	format_time_short(&snapshot->taken, time);
 	format_size(snapshot->size, size);
 	printf("%-24s  %s  %s\n", snapshot->name, time, size);
@@ -44,7 +36,8 @@ static int list(const struct overlay_request *request)
 		return STATUS_FAILED;
 	if (as_json)
 		json_array(&json, NULL);
-	err = state_snapshot_each(overlay, print_snapshot, as_json ? &json : NULL);
+	err = state_snapshot_each(overlay, as_json ? overlay_facts_json_snapshot : print_snapshot,
+				  &json);
 	if (as_json)
 		json_end(&json);
 	return err ? STATUS_FAILED : STATUS_DONE;

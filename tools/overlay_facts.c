@@ -72,24 +72,6 @@ int overlay_facts_state(const struct overlay_facts *facts, char **out)
 	return 0;
 }
 
-void overlay_facts_hex(const uint8_t *bytes, size_t count, char *out)
-{
-	for (size_t i = 0; i < count; i++)
-		snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
-void overlay_facts_uuid(const uint8_t uuid[STATE_ID_BYTES], char out[OVERLAY_UUID_BYTES])
-{
-	char *at = out;
-
-	for (unsigned int i = 0; i < STATE_ID_BYTES; i++) {
-		if (i == 4 || i == 6 || i == 8 || i == 10)
-			*at++ = '-';
-		snprintf(at, 3, "%02x", uuid[i]);
-		at += 2;
-	}
-}
-
 void overlay_facts_json(struct json *json, const struct overlay_facts *facts)
 {
 	const struct state_info *info = &facts->overlay->info;
@@ -97,7 +79,7 @@ void overlay_facts_json(struct json *json, const struct overlay_facts *facts)
 	char time[FORMAT_TIME_BYTES];
 
 	json_string(json, "name", facts->overlay->name);
-	overlay_facts_uuid(info->uuid, text);
+	state_format_uuid(info->uuid, text);
 	json_string(json, "uuid", text);
 	json_u64(json, "epoch", info->epoch);
 	json_string(json, "state", facts->holder ? "in use" : info->frozen ? "frozen" : "idle");
@@ -106,7 +88,7 @@ void overlay_facts_json(struct json *json, const struct overlay_facts *facts)
 	json_bool(json, "empty", info->empty);
 	json_string_or_null(json, "base", info->base);
 	json_string(json, "image", info->image);
-	overlay_facts_hex(info->fingerprint, STATE_FINGERPRINT_BYTES, text);
+	state_format_hex(info->fingerprint, STATE_FINGERPRINT_BYTES, text);
 	json_string(json, "fingerprint", text);
 	if (info->partition >= 0)
 		json_u64(json, "partition", (uint64_t)info->partition);
@@ -118,4 +100,17 @@ void overlay_facts_json(struct json *json, const struct overlay_facts *facts)
 	json_string(json, "used", time);
 	json_u64(json, "size", facts->size);
 	json_u64(json, "snapshots_size", facts->snapshots_size);
+}
+
+int overlay_facts_json_snapshot(void *json, const struct state_snapshot *snapshot)
+{
+	char time[FORMAT_TIME_BYTES];
+
+	json_object(json, NULL);
+	json_string(json, "name", snapshot->name);
+	format_time_utc(&snapshot->taken, time);
+	json_string(json, "taken", time);
+	json_u64(json, "size", snapshot->size);
+	json_end(json);
+	return 0;
 }

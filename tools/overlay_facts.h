@@ -6,8 +6,6 @@
 #include "json.h"
 #include "state/state.h"
 
-#define OVERLAY_UUID_BYTES 37
-
 struct overlay_facts {
 	struct state_overlay *overlay; /* owned */
 	char *holder; /* owned; NULL: nobody uses it */
@@ -26,8 +24,7 @@ int overlay_facts_state(const struct overlay_facts *facts, char **out);
 /* The members of an object. */
 void overlay_facts_json(struct json *json, const struct overlay_facts *facts);
 
-/* As RFC 9562 writes it, and as digits. */
-void overlay_facts_uuid(const uint8_t uuid[STATE_ID_BYTES], char out[OVERLAY_UUID_BYTES]);
-void overlay_facts_hex(const uint8_t *bytes, size_t count, char *out);
+/* An object for a snapshot; for state_snapshot_each. @json: struct json. */
+int overlay_facts_json_snapshot(void *json, const struct state_snapshot *snapshot);
 
 #endif

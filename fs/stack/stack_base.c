@@ -28,23 +28,19 @@ int stack_check_partition(const struct state_overlay *overlay, int given)
 	return -ESTALE;
 }
 
-/* The first digits of a fingerprint, to tell one from another. */
-static void say_fingerprint(const uint8_t *fingerprint, char out[17])
-{
-	for (int i = 0; i < 8; i++)
-		snprintf(out + 2 * i, 3, "%02x", fingerprint[i]);
-}
+/* Of a fingerprint, to tell one from another. */
+#define SHOWN_BYTES 8
 
 int stack_check_image(const struct state_overlay *overlay, const struct stack *stack)
 {
 	const struct state_info *info = &overlay->info;
-	char then[17];
-	char now[17];
+	char then[2 * SHOWN_BYTES + 1];
+	char now[2 * SHOWN_BYTES + 1];
 
 	if (memcmp(info->fingerprint, stack->fingerprint, sizeof(info->fingerprint)) == 0)
 		return 0;
-	say_fingerprint(info->fingerprint, then);
-	say_fingerprint(stack->fingerprint, now);
+	state_format_hex(info->fingerprint, SHOWN_BYTES, then);
+	state_format_hex(stack->fingerprint, SHOWN_BYTES, now);
 	if (strcmp(info->image, stack->real_path) == 0)
 		log_error("overlay %s: made on %s as it was (fingerprint %s...); the image has "
 			  "changed since (now %s...)",

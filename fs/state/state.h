@@ -70,6 +70,11 @@ int state_info_copy(const struct state_info *from, struct state_info *out);
 /* A random id: for a new overlay's uuid, or a seal. */
 int state_id_make(uint8_t id[STATE_ID_BYTES]);
 
+/* As hexadecimal digits, two for each byte, and a NUL; as RFC 9562 writes it. */
+#define STATE_UUID_BYTES 37
+void state_format_hex(const uint8_t *bytes, size_t count, char *out);
+void state_format_uuid(const uint8_t uuid[STATE_ID_BYTES], char out[STATE_UUID_BYTES]);
+
 /* The directory ------------------------------------------------------------------------------ */
 
 /* Whether @name is 1 to STATE_NAME_MAX of a-z, 0-9, ".", "_" and "-" without a dot in front. */

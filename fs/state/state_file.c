@@ -17,9 +17,9 @@
 /* Bytes of the longest info: a path of 4 KiB, each byte as "%XX", and what else there is. */
 #define INFO_BYTES_MAX 65536u
 
-static int failed(const char *file, int err)
+int state_failed(const char *path, int err)
 {
-	log_error("%s: %s", file, strerror(-err));
+	log_error("%s: %s", path, strerror(-err));
 	return err;
 }
 
@@ -71,10 +71,10 @@ int state_info_load(const char *folder, struct state_info *out)
 	/* not to wait where somebody has put a fifo in its place */
 	fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
 	if (fd < 0)
-		return errno == ENOENT ? -ENOENT : failed(file, -errno);
+		return errno == ENOENT ? -ENOENT : state_failed(file, -errno);
 	err = read_all(fd, text, INFO_BYTES_MAX + 1, &len);
 	if (err)
-		return failed(file, err);
+		return state_failed(file, err);
 	if (len > INFO_BYTES_MAX) {
 		log_error("%s: longer than %u bytes: damaged", file, INFO_BYTES_MAX);
 		return -EUCLEAN;
@@ -94,7 +94,7 @@ int state_sync_folder(const char *folder)
 	CLEANUP(closep) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
 	if (fd < 0 || fsync(fd) < 0)
-		return failed(folder, -errno);
+		return state_failed(folder, -errno);
 	return 0;
 }
 
@@ -141,14 +141,14 @@ int state_info_save(int folder, const char *path, const struct state_info *info)
 	if (!err)
 		return 0;
 	file = state_join(path, INFO_NAME);
-	return failed(file ? file : path, err);
+	return state_failed(file ? file : path, err);
 }
 
 int state_info_write(const char *path, const struct state_info *info)
 {
 	CLEANUP(closep) int folder = state_open_folder(path);
 
-	return folder < 0 ? failed(path, folder) : state_info_save(folder, path, info);
+	return folder < 0 ? state_failed(path, folder) : state_info_save(folder, path, info);
 }
 
 int state_id_make(uint8_t id[STATE_ID_BYTES])

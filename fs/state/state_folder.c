@@ -23,12 +23,6 @@
 #define MAKE_ATTEMPTS 3
 #define ERASE_FDS 16 /* directories that nftw(3) holds open */
 
-static int failed(const char *path, int err)
-{
-	log_error("%s: %s", path, strerror(-err));
-	return err;
-}
-
 char *state_join(const char *a, const char *b)
 {
 	char *path;
@@ -65,7 +59,7 @@ int state_folder_make(const char *parent, char **out_path, int *out_lock)
 			return -ENOMEM;
 		}
 		if (!mkdtemp(path))
-			return failed(parent, -errno);
+			return state_failed(parent, -errno);
 		err = lock_made(path, out_lock);
 		if (err == 0) {
 			*out_path = TAKE(path);
@@ -73,7 +67,7 @@ int state_folder_make(const char *parent, char **out_path, int *out_lock)
 		}
 		if (attempt == MAKE_ATTEMPTS || (err != -EBUSY && err != -ENOENT)) {
 			state_folder_erase(path);
-			return failed(path, err);
+			return state_failed(path, err);
 		}
 	}
 }
@@ -90,7 +84,7 @@ int state_folder_publish(const char *parent, const char *path, const char *name)
 		return err;
 	/* what is there is never empty, so that rename(2) does not replace it */
 	if (rename(path, to) < 0)
-		return errno == ENOTEMPTY || errno == EEXIST ? -EEXIST : failed(to, -errno);
+		return errno == ENOTEMPTY || errno == EEXIST ? -EEXIST : state_failed(to, -errno);
 	return state_sync_folder(parent);
 }
 
@@ -106,7 +100,7 @@ int state_folder_erase(const char *path)
 {
 	if (nftw(path, erase_one, ERASE_FDS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT) < 0 &&
 	    errno != ENOENT)
-		return failed(path, -errno);
+		return state_failed(path, -errno);
 	return 0;
 }
 
@@ -124,7 +118,7 @@ int state_folder_remove(const char *parent, const char *path)
 		return -ENOMEM;
 	}
 	if (rename(path, old) < 0)
-		return failed(path, -errno);
+		return state_failed(path, -errno);
 	err = state_sync_folder(parent);
 	return err ? err : state_folder_erase(old);
 }
@@ -189,7 +183,7 @@ int state_folder_each(const char *parent, state_name_fn take, void *ctx)
 	int result = 0;
 
 	if (count < 0)
-		return errno == ENOENT ? 0 : failed(parent, -errno);
+		return errno == ENOENT ? 0 : state_failed(parent, -errno);
 	for (int i = 0; i < count; i++) {
 		if (result == 0)
 			result = take(ctx, entries[i]->d_name);
@@ -206,7 +200,7 @@ int state_folder_size(const char *path, uint64_t *out)
 	uint64_t sum = 0;
 
 	if (!dir)
-		return failed(path, -errno);
+		return state_failed(path, -errno);
 	while ((entry = readdir(dir))) {
 		struct stat st;
 

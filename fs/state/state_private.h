@@ -66,6 +66,9 @@ int state_info_try_save(int folder, const struct state_info *info);
 int state_info_save(int folder, const char *path, const struct state_info *info);
 int state_info_write(const char *path, const struct state_info *info);
 
+/* Logs @err, a negative errno, about @path, and returns it. */
+int state_failed(const char *path, int err);
+
 /* A descriptor of a folder, or a negative errno. */
 int state_open_folder(const char *path);
 

@@ -18,12 +18,6 @@
 
 #define LOCK_NAME "lock"
 
-static int failed(const char *path, int err)
-{
-	log_error("%s: %s", path, strerror(-err));
-	return err;
-}
-
 static char *snapshots_path(const struct state_overlay *overlay)
 {
 	return state_join(overlay->path, STATE_SNAPSHOTS);
@@ -48,7 +42,7 @@ static int describe(void *ctx, const char *name)
 		return -ENOMEM;
 	/* written when it was taken, and never again; without it, it is damaged, but it is there */
 	if (lstat(info, &st) < 0 && (errno != ENOENT || lstat(path, &st) < 0))
-		return errno == ENOENT ? 0 : failed(info, -errno);
+		return errno == ENOENT ? 0 : state_failed(info, -errno);
 	snapshot.taken = st.st_mtim;
 	err = state_folder_size(path, &snapshot.size);
 	return err ? err : each->take(each->ctx, &snapshot);
@@ -80,7 +74,7 @@ static int find(const struct state_overlay *overlay, const char *name, char **ou
 	if (lstat(path, &st) < 0) {
 		err = -errno;
 		if (err != -ENOENT)
-			return failed(path, err);
+			return state_failed(path, err);
 		log_error("overlay %s: it has no snapshot %s", overlay->name, name);
 		return err;
 	}
@@ -121,9 +115,9 @@ int state_snapshot_take(struct state_overlay *overlay, const char *name)
 		return -ENOMEM;
 	if (mkdir(parent, 0700) < 0) {
 		if (errno != EEXIST)
-			return failed(parent, -errno);
+			return state_failed(parent, -errno);
 	} else if (fsync(overlay->folder) < 0) {
-		return failed(overlay->path, -errno);
+		return state_failed(overlay->path, -errno);
 	}
 	state_folder_sweep(parent);
 	if (lstat(final, &st) == 0)
@@ -172,9 +166,9 @@ static int put_in_place(const struct state_overlay *overlay, const char *path)
 	int err;
 
 	if (from < 0)
-		return errno == ENOENT ? 0 : failed(path, -errno);
+		return errno == ENOENT ? 0 : state_failed(path, -errno);
 	err = move_store(from, overlay->folder);
-	return err ? failed(path, err) : 0;
+	return err ? state_failed(path, err) : 0;
 }
 
 int state_restore_finish(struct state_overlay *overlay)
@@ -233,7 +227,7 @@ static int prepare(const struct state_overlay *overlay, const struct source *sou
 	if (err)
 		return err;
 	if (mkdir(restored, 0700) < 0)
-		return failed(restored, -errno);
+		return state_failed(restored, -errno);
 	err = source->info->empty ? 0 : copy_sound(overlay, source, restored);
 	if (!err)
 		err = state_sync_folder(restored);

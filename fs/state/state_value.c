@@ -51,11 +51,11 @@ static bool parse_hex(const char *text, uint8_t *out, size_t bytes)
 	return true;
 }
 
-static void format_hex(const uint8_t *value, size_t bytes, char *out)
+void state_format_hex(const uint8_t *bytes, size_t count, char *out)
 {
-	for (size_t i = 0; i < bytes; i++) {
-		*out++ = hex_digits[value[i] >> 4];
-		*out++ = hex_digits[value[i] & 15];
+	for (size_t i = 0; i < count; i++) {
+		*out++ = hex_digits[bytes[i] >> 4];
+		*out++ = hex_digits[bytes[i] & 15];
 	}
 	*out = '\0';
 }
@@ -83,12 +83,12 @@ static bool parse_uuid(const char *text, uint8_t out[STATE_ID_BYTES])
 	return parse_hex(digits, out, STATE_ID_BYTES);
 }
 
-static void format_uuid(const uint8_t uuid[STATE_ID_BYTES], char *out)
+void state_format_uuid(const uint8_t uuid[STATE_ID_BYTES], char out[STATE_UUID_BYTES])
 {
 	char digits[2 * STATE_ID_BYTES + 1];
 	const char *next = digits;
 
-	format_hex(uuid, STATE_ID_BYTES, digits);
+	state_format_hex(uuid, STATE_ID_BYTES, digits);
 	for (size_t i = 0; i < 36; i++)
 		out[i] = is_dash(i) ? '-' : *next++;
 	out[36] = '\0';
@@ -222,13 +222,13 @@ void state_value_format(enum state_value_kind kind, const void *value, char out[
 		snprintf(out, STATE_VALUE_MAX, "%s", *(const bool *)value ? "yes" : "no");
 		break;
 	case STATE_VALUE_UUID:
-		format_uuid(value, out);
+		state_format_uuid(value, out);
 		break;
 	case STATE_VALUE_ID:
-		format_hex(value, STATE_ID_BYTES, out);
+		state_format_hex(value, STATE_ID_BYTES, out);
 		break;
 	case STATE_VALUE_FINGERPRINT:
-		format_hex(value, STATE_FINGERPRINT_BYTES, out);
+		state_format_hex(value, STATE_FINGERPRINT_BYTES, out);
 		break;
 	case STATE_VALUE_TIME:
 		format_time(time, out);
