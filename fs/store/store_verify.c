@@ -35,6 +35,9 @@
  */
 #define FREE_TAIL_PAGES 131072u
 
+/* No store gets there; LMDB adds to these numbers. */
+#define TRANSACTIONS_END ((uint64_t)1 << 62)
+
 /* A meta page, decoded. */
 struct meta {
 	uint32_t page_size;
@@ -178,6 +181,11 @@ static bool check_metas(struct verify *v, struct meta *out)
 	v->file_pages = v->source->size / v->page_size;
 	newest = metas[0].transaction < metas[1].transaction;
 	*out = metas[newest];
+	if (out->transaction >= TRANSACTIONS_END) {
+		verify_complain(v, EUCLEAN, "meta page %u: transaction %llu", newest,
+				(unsigned long long)out->transaction);
+		return false;
+	}
 	if (out->transaction && out->transaction - metas[!newest].transaction != 1) {
 		verify_complain(v, EUCLEAN, "meta pages: of transactions %llu and %llu",
 				(unsigned long long)metas[0].transaction,
@@ -251,6 +259,13 @@ static void take_free(struct verify *v, struct verify_tree *tree, const struct v
 	uint64_t offset = node->run * v->page_size + sizeof(struct lmdb_disk_page);
 	uint64_t count = 0, previous = UINT64_MAX;
 
+	/* LMDB takes 0 for "none yet", and keeps for its readers what is newer than it is itself. */
+	if (transaction == 0 || transaction > v->result->transaction) {
+		verify_complain(v, EUCLEAN, "%s: a list of transaction %llu, the newest is %llu",
+				tree->name, (unsigned long long)transaction,
+				(unsigned long long)v->result->transaction);
+		return;
+	}
 	if (node->size < sizeof(le64) || node->size % sizeof(le64)) {
 		verify_complain(v, EUCLEAN, "%s: the list of transaction %llu has %zu bytes",
 				tree->name, (unsigned long long)transaction, node->size);

@@ -90,6 +90,25 @@ cp a/data b
 expect 1 "$run" verify b 11 0
 said err "version 2"
 
+# so is one whose free list has pages of transaction 0, which LMDB cannot stand
+mkdir f
+expect 0 "$run" create f
+expect 0 "$run" write f 11 40 1
+python3 - f/meta <<'PY'
+import struct, sys
+meta = bytearray(open(sys.argv[1], 'rb').read())
+number = lambda at, form: struct.unpack_from(form, meta, at)[0]
+size = number(0x28, '<I')
+newest = max(0, size, key=lambda page: number(page + 0x90, '<Q'))
+assert number(newest + 0x2e, '<H') == 1
+leaf = number(newest + 0x50, '<Q') * size
+struct.pack_into('<Q', meta, leaf + number(leaf + 16, '<H') + 8, 0)
+open(sys.argv[1], 'wb').write(meta)
+PY
+expect 1 "$run" check f
+said err "a list of transaction 0"
+expect 1 "$run" verify f 11 40
+
 # copies hold the same, take no more room, and do not touch what is there
 mkdir c
 expect 0 "$run" copy a c
