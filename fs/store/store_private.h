@@ -66,9 +66,12 @@ bool store_error_passes(int err);
 void store_punch(struct store *store);
 
 /*
- * Where @err says that the host has no room: syncs, so that what was freed goes back to it. True:
- * that was something, and to try again is worth it.
+ * Where @err says that the host has no room: syncs, so that the layers need none, and what was freed
+ * goes back to it. True: that went well, and to try again is worth it.
  */
+bool store_relieve(struct store *store, int err);
+
+/* The same where something was freed; for those whom the layers do not matter. */
 bool store_reclaim(struct store *store, int err);
 
 /* store_writer.c */

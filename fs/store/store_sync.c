@@ -9,7 +9,7 @@
  *
  * The blocks that it freed are punched after that, by the writer if there is one, so that nobody who
  * waits for a sync waits for them; and then they may be taken again. Whoever finds the host's disk
- * full waits for all of this (store_reclaim).
+ * full waits for all of this (store_relieve).
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -189,12 +189,17 @@ void store_punch(struct store *store)
 	pthread_mutex_unlock(&sync->lock);
 }
 
-bool store_reclaim(struct store *store, int err)
+bool store_relieve(struct store *store, int err)
 {
-	if ((err != -ENOSPC && err != -EDQUOT) || store->freeing == 0 || store_sync(store))
+	if ((err != -ENOSPC && err != -EDQUOT) || store_sync(store))
 		return false;
 	store_punch(store);
 	return true;
+}
+
+bool store_reclaim(struct store *store, int err)
+{
+	return store->freeing && store_relieve(store, err);
 }
 
 int store_sync(struct store *store)

@@ -128,7 +128,8 @@ static int make_room(struct store *store, const struct store_txn *txn, bool free
 	if (err)
 		return err;
 	err = store->ops->reserve(store, layers_bytes(store) + bytes, frees);
-	if (err && store_reclaim(store, err))
+	/* when the layers are empty much less room is needed */
+	if (err && (layers_bytes(store) || store->freeing) && store_relieve(store, err))
 		err = store->ops->reserve(store, layers_bytes(store) + bytes, frees);
 	return err;
 }

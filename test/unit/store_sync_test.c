@@ -333,6 +333,49 @@ static void freed_blocks_go_back_before_the_disk_is_full(void **state)
 	}
 }
 
+/* A disk that has room for what three commits leave in the layers. */
+struct small_disk {
+	struct store *store; /* borrowed */
+	unsigned int applies;
+	unsigned int commits; /* since the last of those */
+};
+
+static int full_after_three(void *ctx, enum store_memory_call call)
+{
+	struct small_disk *disk = ctx;
+	unsigned int applies;
+
+	if (call != STORE_MEMORY_RESERVE)
+		return 0;
+	applies = store_memory_calls(disk->store, STORE_MEMORY_APPLY);
+	if (applies != disk->applies)
+		disk->commits = 0;
+	disk->applies = applies;
+	if (disk->commits == 3)
+		return -ENOSPC;
+	disk->commits++;
+	return 0;
+}
+
+static void layers_are_synced_before_the_disk_is_full(void **state)
+{
+	struct store *store = *state;
+	struct small_disk disk = {.store = store};
+
+	store_memory_set_hook(store, full_after_three, &disk);
+	for (unsigned int i = 0; i < 10; i++)
+		put(store, i, 10 * i);
+	assert_int_equal(store_memory_calls(store, STORE_MEMORY_APPLY), 3);
+	for (unsigned int i = 0; i < 9; i++)
+		assert_durable(store, i, 10 * i);
+	/* what a sync does not cure is said, and nothing is synced twice for it */
+	store_memory_set_hook(store, NULL, NULL);
+	store_memory_fail(store, STORE_MEMORY_RESERVE, 0, -EDQUOT);
+	for (unsigned int i = 0; i < 3; i++)
+		assert_int_equal(try_put(store, 20, i), -EDQUOT);
+	assert_int_equal(store_memory_calls(store, STORE_MEMORY_APPLY), 4);
+}
+
 static int fill_layers(struct store *store, bool frees)
 {
 	static uint8_t value[STORE_VALUE_MAX];
@@ -395,6 +438,7 @@ int main(void)
 		TEST(data_that_cannot_grow_take_no_blocks),
 		TEST(close_says_that_something_is_lost),
 		cmocka_unit_test(freed_blocks_go_back_before_the_disk_is_full),
+		TEST(layers_are_synced_before_the_disk_is_full),
 		TEST(full_disk_can_be_cleaned_up),
 	};
 
