@@ -209,7 +209,7 @@ static int ask(int fd, short type, short *out)
 /* Whoever is in the way of a lock. NULL: unknown. */
 static char *find_holder(int fd)
 {
-	short type;
+	short type = F_UNLCK;
 
 	if (ask(fd, F_WRLCK, &type))
 		return NULL;
