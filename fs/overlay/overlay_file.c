@@ -142,7 +142,6 @@ struct writing {
 	const char *buf;
 	size_t len;
 	uint64_t offset;
-	unsigned int flags; /* TREE_WRITE_* */
 	struct overlay_batch batch;
 };
 
@@ -233,12 +232,7 @@ static int commit_write(struct writing *w)
 	node.size = max_u64(node.size, w->offset + w->len);
 	node.own_blocks += w->batch.taken;
 	node.mtime = node.ctime = txn.now;
-	if (w->flags & TREE_WRITE_DROP_PRIVILEGE)
-		node.mode = overlay_mode_without_privilege(node.mode);
-	if (!(w->flags & TREE_WRITE_WRITTEN_BACK))
-		err = overlay_xattr_drop_capability(&txn, w->id, &node);
-	if (!err)
-		err = overlay_batch_put(&w->batch, &txn);
+	err = overlay_batch_put(&w->batch, &txn);
 	if (!err)
 		err = overlay_node_put(&txn, w->id, &node);
 	return err ? err : overlay_txn_commit(&txn, false);
@@ -266,18 +260,52 @@ static int write_batch(struct writing *w)
 	return err;
 }
 
+/*
+ * What a program must not keep once somebody has written to it goes before the first byte, as on ext4:
+ * the write may fail half way.
+ */
+static int drop_privilege(struct overlay *ov, uint64_t id, unsigned int flags)
+{
+	CLEANUP(overlay_txn_end) struct overlay_txn txn = OVERLAY_TXN_INIT;
+	const bool drops = flags & TREE_WRITE_DROP_PRIVILEGE;
+	struct record_node node;
+	int err = overlay_data_node(ov, id, &node);
+
+	if (err || flags & TREE_WRITE_WRITTEN_BACK)
+		return err;
+	if (!(drops && overlay_mode_without_privilege(node.mode) != node.mode)) {
+		err = overlay_xattr_has_capability(ov, id, &node);
+		if (err)
+			return err == -ENODATA ? 0 : err;
+	}
+	err = overlay_txn_begin(ov, &txn);
+	if (!err)
+		err = overlay_node_get(ov, &txn, id, &node);
+	if (!err)
+		err = overlay_xattr_drop_capability(&txn, id, &node);
+	if (err)
+		return err;
+	if (drops)
+		node.mode = overlay_mode_without_privilege(node.mode);
+	node.ctime = txn.now;
+	err = overlay_node_put(&txn, id, &node);
+	return err ? err : overlay_txn_commit(&txn, false);
+}
+
 int overlay_data_write(struct overlay *ov, uint64_t id, const void *buf, size_t len,
 		       uint64_t offset, unsigned int flags)
 {
 	const uint64_t end = offset + len;
 	struct writing w;
+	int err;
 
 	w.ov = ov;
 	w.id = id;
-	w.flags = flags;
+	err = drop_privilege(ov, id, flags);
+	if (err)
+		return err;
 	for (w.buf = buf, w.offset = offset; w.offset < end; w.buf += w.len, w.offset += w.len) {
 		const uint64_t index = w.offset / STORE_BLOCK;
-		int err;
 
 		w.len = min_u64(end,
 				overlay_batch_end(index, UINT64_MAX / STORE_BLOCK) * STORE_BLOCK) -

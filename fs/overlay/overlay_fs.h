@@ -129,6 +129,7 @@ int overlay_dir_get(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
 struct overlay_entry {
 	bool present;
 	bool hides; /* the lower directory has it */
+	bool alias; /* the lower directory lists it by quite another name than was asked for */
 	uint8_t type; /* DT_*, if it is present */
 	uint64_t id; /* if it is present */
 	uint64_t hash;
@@ -190,6 +191,9 @@ int overlay_xattr_put(struct overlay_txn *txn, uint64_t id, struct record_node *
 /* -ENODATA. Likewise. */
 int overlay_xattr_remove(struct overlay_txn *txn, uint64_t id, struct record_node *node,
 			 const char *name);
+
+/* 0, or -ENODATA: it has no security.capability. */
+int overlay_xattr_has_capability(struct overlay *ov, uint64_t id, const struct record_node *node);
 
 /* Removes security.capability, as writing to a file does. */
 int overlay_xattr_drop_capability(struct overlay_txn *txn, uint64_t id, struct record_node *node);

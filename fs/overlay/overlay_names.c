@@ -14,9 +14,6 @@
 #include "base/checked.h"
 #include "base/log.h"
 
-/* A folded name; decomposition makes a name longer, at most about so much. */
-#define FOLDED_MAX 4096u
-
 /* Own entries are listed in the order of these bits of their hash, which make their cookies. */
 #define BUCKET_SHIFT 6u
 static_assert(((UINT64_MAX >> BUCKET_SHIFT) + 1) == TREE_COOKIES_LEVEL, "cookies of one level");
@@ -24,7 +21,7 @@ static_assert(((UINT64_MAX >> BUCKET_SHIFT) + 1) == TREE_COOKIES_LEVEL, "cookies
 struct folded {
 	const char *name;
 	size_t len;
-	char buf[FOLDED_MAX];
+	char buf[TREE_FOLD_MAX];
 };
 
 static int fold(struct overlay *ov, const struct overlay_dir *dir, const char *name, size_t len,
@@ -98,6 +95,11 @@ static int read_items(struct overlay *ov, struct overlay_txn *txn, uint64_t dir,
 		out->len = 0;
 		return 0;
 	}
+	if (err == -ERANGE) {
+		log_error("overlay: node %llu: more names of one hash than there can be",
+			  (unsigned long long)dir);
+		return -EUCLEAN;
+	}
 	return err;
 }
 
@@ -163,6 +165,7 @@ static int find_spelling(struct overlay *ov, struct overlay_txn *txn, const stru
 		if (err != -ENOENT)
 			return err ? err : -ENOENT;
 		entry->hash = hash;
+		entry->alias = true;
 	}
 	memcpy(entry->name, spelled, (size_t)n);
 	entry->len = (size_t)n;
@@ -177,7 +180,7 @@ int overlay_entry_find(struct overlay *ov, struct overlay_txn *txn, const struct
 	struct items items;
 	int err;
 
-	out->present = out->hides = false;
+	out->present = out->hides = out->alias = false;
 	out->type = DT_UNKNOWN;
 	out->id = 0;
 	out->len = len;

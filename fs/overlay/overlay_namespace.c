@@ -12,7 +12,7 @@
 #define NAME_UNITS_MAX 255u /* UTF-16 code units of a FAT long name */
 #define LINKS_MAX 0x7fffffffu
 
-/* Code units that UTF-8 becomes as UTF-16; bytes that are none count one each. */
+/* Code units that UTF-8 becomes as UTF-16: as many as it has first bytes, twice for the longest. */
 static size_t utf16_units(const char *name, size_t len)
 {
 	size_t units = 0;
@@ -206,8 +206,8 @@ int overlay_check_removable(struct overlay *ov, uint64_t id, const struct record
 
 	if (!S_ISDIR(node->mode))
 		return 0;
-	if (id == node->volume || id == TREE_ROOT)
-		return -EBUSY; /* another volume is shown there */
+	if (overlay_is_mount_point(id, node))
+		return -EBUSY;
 	err = overlay_dir_get(ov, NULL, id, &dir, NULL);
 	return err ? err : overlay_dir_is_empty(ov, &dir);
 }

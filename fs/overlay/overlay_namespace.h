@@ -24,6 +24,12 @@ int overlay_place_put(struct overlay_txn *txn, struct overlay_place *place);
 int overlay_name_fits(struct overlay *ov, const struct overlay_dir *dir, const char *name,
 		      size_t len);
 
+/* Whether another volume is shown there, or it is the root: it can neither go nor move. */
+static inline bool overlay_is_mount_point(uint64_t id, const struct record_node *node)
+{
+	return id == node->volume || id == TREE_ROOT;
+}
+
 /* One subdirectory more (1) or less (-1). */
 void overlay_count_subdir(struct record_node *dir, int by);
 

@@ -67,20 +67,15 @@ static int check_replaced(struct renaming *r)
 	return overlay_check_removable(r->txn->ov, r->to.entry.id, &r->other);
 }
 
-static bool is_mount_point(uint64_t id, const struct record_node *node)
-{
-	return id == node->volume || id == TREE_ROOT;
-}
-
 static int check(struct renaming *r)
 {
 	const bool exchange = r->flags & TREE_RENAME_EXCHANGE;
 	const struct overlay_entry *to = &r->to.entry;
 	int err;
 
-	if (is_mount_point(r->from.entry.id, &r->node))
+	if (overlay_is_mount_point(r->from.entry.id, &r->node))
 		return -EBUSY;
-	if (to->present && is_mount_point(to->id, &r->other))
+	if (to->present && overlay_is_mount_point(to->id, &r->other))
 		return -EBUSY;
 	if (r->node.volume != r->to.node.volume)
 		return -EXDEV;
@@ -131,11 +126,13 @@ static int move(struct renaming *r)
 {
 	const struct overlay_entry *from = &r->from.entry, *to = &r->to.entry;
 	const bool dir = S_ISDIR(r->node.mode);
+	/* what is replaced keeps its spelling, as on vfat: it may have been asked for by an alias */
+	const char *name = to->present ? to->name : r->new_name;
+	const size_t len = to->present ? to->len : r->new_len;
 	int err = overlay_entry_clear(r->txn, &r->from.dir, from);
 
 	if (!err)
-		err = overlay_entry_set(r->txn, &r->to.dir, to, r->new_name, r->new_len, from->id,
-					r->node.mode);
+		err = overlay_entry_set(r->txn, &r->to.dir, to, name, len, from->id, r->node.mode);
 	if (!err && to->present)
 		err = overlay_drop_name(r->txn, to->id, &r->other);
 	if (!err)
@@ -206,7 +203,7 @@ static int rename_found(struct renaming *r, bool *out_done)
 	int err;
 
 	*out_done = true;
-	if (is_same_entry(r) && !(r->flags & TREE_RENAME_EXCHANGE) &&
+	if (is_same_entry(r) && !to->alias && !(r->flags & TREE_RENAME_EXCHANGE) &&
 	    (from->len != r->new_len || memcmp(from->name, r->new_name, from->len) != 0)) {
 		err = respell(r);
 		return err ? err : overlay_place_put(r->txn, &r->from);

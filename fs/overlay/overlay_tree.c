@@ -55,6 +55,15 @@ int overlay_readdir(struct tree *tree, uint64_t dir, uint64_t cookie, tree_entry
 	return err ? err : overlay_dir_list(ov, &found, cookie, take, ctx);
 }
 
+/* Why a symbolic link has no target: it is just being removed, or damaged. */
+static int no_target(struct overlay *ov, uint64_t id)
+{
+	struct record_node node;
+	int err = overlay_node_get(ov, NULL, id, &node);
+
+	return err ? err : -EUCLEAN;
+}
+
 ssize_t overlay_readlink(struct tree *tree, uint64_t id, char *buf, size_t size)
 {
 	struct overlay *ov = overlay_of(tree);
@@ -76,7 +85,7 @@ ssize_t overlay_readlink(struct tree *tree, uint64_t id, char *buf, size_t size)
 	record_key_link(&key, id);
 	err = store_get(ov->store, &key, target, sizeof(target), &len);
 	if (err)
-		return err == -ENOENT ? -EUCLEAN : err;
+		return err == -ENOENT ? no_target(ov, id) : err;
 	len = (size_t)min_u64(len, size);
 	memcpy(buf, target, len);
 	return (ssize_t)len;
@@ -179,9 +188,27 @@ int overlay_sync(struct tree *tree)
 	return store_sync(overlay_of(tree)->store);
 }
 
+/*
+ * Whoever unlinks the last name looks whether the node is held after it is gone. So what has a name
+ * once it is held stays; what has none may be on its way out, under the lock.
+ */
 int overlay_hold(struct tree *tree, uint64_t id)
 {
-	return overlay_held_add(&overlay_of(tree)->held, id);
+	struct overlay *ov = overlay_of(tree);
+	struct record_node node;
+	int err = overlay_held_add(&ov->held, id);
+
+	if (err || !overlay_is_touched(ov, id))
+		return err;
+	err = overlay_node_get(ov, NULL, id, &node);
+	if (!err && node.nlink == 0) {
+		pthread_mutex_lock(&ov->change);
+		err = overlay_node_get(ov, NULL, id, &node);
+		pthread_mutex_unlock(&ov->change);
+	}
+	if (err)
+		overlay_held_drop(&ov->held, id, 1);
+	return err;
 }
 
 void overlay_release(struct tree *tree, uint64_t id, uint64_t count)

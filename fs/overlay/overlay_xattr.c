@@ -7,7 +7,6 @@
 #include <linux/limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/checked.h"
 #include "overlay/overlay_fs.h"
@@ -108,20 +107,20 @@ int overlay_xattr_put(struct overlay_txn *txn, uint64_t id, struct record_node *
 }
 
 /* 0, or -ENODATA. Asked at every write to a file, hence without looking at the value. */
-static int has(struct overlay_txn *txn, uint64_t id, const struct record_node *node,
-	       const char *name)
+static int has(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
+	       const struct record_node *node, const char *name)
 {
 	struct store_key key;
 	ssize_t n;
 	size_t len;
 	int err;
 
-	if (!are_own(txn->ov, id, node)) {
-		n = tree_getxattr(txn->ov->lower, id, name, NULL, 0);
+	if (!are_own(ov, id, node)) {
+		n = tree_getxattr(ov->lower, id, name, NULL, 0);
 		return n < 0 ? (int)n : 0;
 	}
 	record_key_xattr(&key, id, name, strlen(name));
-	err = overlay_record_get(txn->ov, txn, &key, NULL, 0, &len);
+	err = overlay_record_get(ov, txn, &key, NULL, 0, &len);
 	if (err == -ENOENT)
 		return -ENODATA;
 	return err == -ERANGE ? 0 : err;
@@ -131,7 +130,7 @@ int overlay_xattr_remove(struct overlay_txn *txn, uint64_t id, struct record_nod
 			 const char *name)
 {
 	struct store_key key;
-	int err = has(txn, id, node, name);
+	int err = has(txn->ov, txn, id, node, name);
 
 	if (!err)
 		err = take_over(txn, id, node);
@@ -139,6 +138,11 @@ int overlay_xattr_remove(struct overlay_txn *txn, uint64_t id, struct record_nod
 		return err;
 	record_key_xattr(&key, id, name, strlen(name));
 	return store_delete(txn->store, &key);
+}
+
+int overlay_xattr_has_capability(struct overlay *ov, uint64_t id, const struct record_node *node)
+{
+	return has(ov, NULL, id, node, CAPABILITY);
 }
 
 int overlay_xattr_drop_capability(struct overlay_txn *txn, uint64_t id, struct record_node *node)

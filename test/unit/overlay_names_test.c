@@ -291,6 +291,43 @@ static void an_alias_leads_to_the_listed_name(void **state)
 	assert_string_equal(fixture_list(f->tree, f->boot, &names), "Config.TXT Overlays x");
 }
 
+static void an_alias_stands_for_what_it_leads_to_in_a_rename(void **state)
+{
+	struct fixture *f = *state;
+	struct fixture_names names;
+	struct tree_attr attr;
+
+	/* one node by two of its names */
+	assert_int_equal(fixture_rename(f->tree, f->boot, "longname.text", f->boot, "LONGNA~1", 0),
+			 0);
+	assert_int_equal(fixture_rename(f->tree, f->boot, "LONGNA~1", f->boot, "LONGNA~1", 0), 0);
+	assert_string_equal(fixture_list(f->tree, f->boot, &names),
+			    "Config.TXT Overlays longname.text");
+	/* over what the alias leads to */
+	assert_int_equal(fixture_rename(f->tree, f->boot, "Config.TXT", f->boot, "LONGNA~1", 0), 0);
+	assert_string_equal(fixture_list(f->tree, f->boot, &names), "Overlays longname.text");
+	assert_int_equal(fixture_lookup(f->tree, f->boot, "LongName.Text"), f->config);
+	assert_int_equal(tree_getattr(f->tree, f->longname, &attr), -ESTALE);
+	assert_int_equal(fixture_unlink(f->tree, f->boot, "longname.text"), 0);
+	assert_string_equal(fixture_list(f->tree, f->boot, &names), "Overlays");
+}
+
+static void what_is_gone_cannot_be_held(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = fixture_create(f->tree, f->etc, "new", S_IFREG | 0644);
+	struct tree_attr attr;
+
+	assert_int_equal(tree_hold(f->tree, id), 0);
+	assert_int_equal(fixture_unlink(f->tree, f->etc, "new"), 0);
+	/* without a name, but still there */
+	assert_int_equal(tree_hold(f->tree, id), 0);
+	tree_release(f->tree, id, 2);
+	assert_int_equal(tree_getattr(f->tree, id, &attr), -ESTALE);
+	assert_int_equal(tree_hold(f->tree, id), -ESTALE);
+	assert_int_equal(tree_hold(f->tree, 1u << 30), -ESTALE);
+}
+
 struct paging {
 	size_t taken;
 	uint64_t next;
@@ -382,6 +419,8 @@ int main(void)
 		TEST(names_without_case_are_one_name),
 		TEST(a_rename_may_change_the_case_alone),
 		TEST(an_alias_leads_to_the_listed_name),
+		TEST(an_alias_stands_for_what_it_leads_to_in_a_rename),
+		TEST(what_is_gone_cannot_be_held),
 		TEST(cookies_stay_right_while_entries_go),
 		TEST(levels_of_overlays_share_one_listing),
 	};
