@@ -3,10 +3,14 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/checked.h"
 #include "base/log.h"
 #include "overlay/overlay_fs.h"
+
+/* More new nodes than all layers of a store together have room for. */
+#define LOST_IDS_MAX ((uint64_t)1 << 19)
 
 #define READING_OPS                                                                                \
 	.kind = "overlay", .getattr = overlay_getattr, .lookup = overlay_lookup,                   \
@@ -85,6 +89,9 @@ static int read_super(struct overlay *ov)
 	}
 	ov->base_span = super.base_span;
 	ov->next_id = ov->ids_end = super.next_id;
+	/* ids that were given out and lost with what was not synced must not name other files */
+	if (store_was_unclean(ov->store) && !store_is_read_only(ov->store))
+		ov->next_id = ov->ids_end = min_u64(super.next_id + LOST_IDS_MAX, RECORD_IDS_END);
 	memcpy(ov->hash_key, super.hash_key, sizeof(ov->hash_key));
 	return 0;
 }
@@ -123,6 +130,11 @@ static int look_at_node(struct look *look, uint64_t id, const void *value, size_
 
 	if (err)
 		return err;
+	if ((id == TREE_ROOT || id == node.volume) && (node.nlink == 0 || !S_ISDIR(node.mode))) {
+		log_error("overlay: node %llu: the root of a volume is no directory any more",
+			  (unsigned long long)id);
+		return -EUCLEAN;
+	}
 	if (node.nlink == 0 && !(node.flags & NODE_REMOVED))
 		return note_orphan(&look->orphans, id);
 	return 0;
@@ -150,15 +162,29 @@ static int look_at_chunk(struct look *look, uint64_t id, const void *value, size
 	return err;
 }
 
+/* A value that is as long as its kind allows. */
+static int look_at_length(const struct record_key *key, size_t len, size_t max)
+{
+	if (len <= max)
+		return 0;
+	log_error("overlay: node %llu: a record of kind %c has %zu bytes",
+		  (unsigned long long)key->id, (char)key->kind, len);
+	return -EUCLEAN;
+}
+
 static int look_at_names(uint64_t dir, const void *value, size_t len)
 {
 	const uint8_t *at = value;
 	struct record_name name;
+	unsigned int count = 0;
 	int got;
 
 	while ((got = record_names_next(dir, &at, &len, &name)) > 0)
-		continue;
-	return got;
+		count++;
+	if (got < 0 || (count >= 1 && count <= RECORD_NAMES_MAX))
+		return got;
+	log_error("overlay: node %llu: a record of %u names", (unsigned long long)dir, count);
+	return -EUCLEAN;
 }
 
 /* Each record once: what it refers to is taken, what it is about is touched. */
@@ -183,6 +209,10 @@ static int look_at(void *ctx, const struct store_key *key, const void *value, si
 		return look_at_chunk(look, parsed.id, value, len);
 	case RECORD_NAMES:
 		return look_at_names(parsed.id, value, len);
+	case RECORD_LINK:
+		return look_at_length(&parsed, len, TREE_LINK_MAX);
+	case RECORD_XATTR:
+		return look_at_length(&parsed, len, TREE_XATTR_MAX);
 	default:
 		return 0;
 	}

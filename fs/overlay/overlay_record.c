@@ -383,6 +383,12 @@ struct disk_name {
 };
 static_assert(sizeof(struct disk_name) == RECORD_NAME_OVERHEAD, "name record");
 
+/* "." and "..", which no directory holds. */
+static bool is_dots(const struct record_name *name)
+{
+	return name->name[0] == '.' && (name->len == 1 || (name->len == 2 && name->name[1] == '.'));
+}
+
 int record_names_next(uint64_t dir, const uint8_t **value, size_t *len, struct record_name *out)
 {
 	struct disk_name disk;
@@ -404,7 +410,7 @@ int record_names_next(uint64_t dir, const uint8_t **value, size_t *len, struct r
 	if (out->flags & ~NAME_FLAGS || out->flags == 0 || out->len == 0 ||
 	    out->len > TREE_NAME_MAX || out->len > *len ||
 	    !(out->flags & NAME_PRESENT) != !out->id || out->id >= RECORD_IDS_END ||
-	    memchr(out->name, '/', out->len) || memchr(out->name, '\0', out->len))
+	    memchr(out->name, '/', out->len) || memchr(out->name, '\0', out->len) || is_dots(out))
 		return damaged(dir, "a name's: flags 0x%x, %zu bytes of %zu, node %llu", out->flags,
 			       out->len, *len, (unsigned long long)out->id);
 	*value += out->len;

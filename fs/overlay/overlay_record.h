@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The records of an overlay: keys, and values between bytes and structs. Everything decoded has been
- * bounded; what is damaged is logged with the node's id. docs/store-format.md describes the format. Private to the overlay room.
+ * bounded; what is damaged is logged with the node's id. docs/store-format.md describes the format.
+ * Private to the overlay room.
  *
  * A key is the node's id (be64), one letter for the kind, and for most kinds something more, so that
  * all records of a node stand together. Node 0 is the overlay itself.
@@ -137,8 +138,11 @@ int record_chunk_decode(uint64_t id, const void *value, size_t len, struct recor
 #define NAME_HIDES 0x2u /* the lower directory has this name: it does not count */
 #define NAME_FLAGS 0x3u
 
-/* Names of one hash: more would be an attack on the hash. */
-#define RECORD_NAMES_MAX 32u
+/*
+ * Names of one hash: more would be an attack on the hash. So few that any buffer a listing is asked
+ * for takes all of them, for a listing can go on only behind them.
+ */
+#define RECORD_NAMES_MAX 4u
 #define RECORD_NAME_OVERHEAD 12u
 #define RECORD_NAMES_MAX_BYTES (RECORD_NAMES_MAX * (RECORD_NAME_OVERHEAD + TREE_NAME_MAX))
 

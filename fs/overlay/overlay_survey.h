@@ -8,13 +8,11 @@
 
 #include "overlay/overlay_fs.h"
 
-#define SURVEY_FOLDED_MAX 4096u
-
 /* A name as it is compared. */
 struct survey_folded {
 	size_t len;
 	uint64_t hash;
-	char bytes[SURVEY_FOLDED_MAX];
+	char bytes[TREE_FOLD_MAX];
 };
 
 /* @folds_like: as in struct record_node. */

@@ -4,6 +4,7 @@
 
 #include <sys/xattr.h>
 
+#include "base/log.h"
 #include "overlay/overlay_fs.h"
 #include "store/store_memory.h"
 
@@ -239,6 +240,80 @@ static void a_failed_change_changes_nothing(void **state)
 	assert_int_equal(fixture_id(f->tree, "/usr/bin"), f->bin);
 }
 
+static void a_write_that_fails_leaves_no_privilege(void **state)
+{
+	struct fixture *f = *state;
+	struct store *store = overlay_of(f->tree)->store;
+
+	assert_int_equal(tree_write(f->tree, f->tool, "old", 3, 0, 0), 0);
+	assert_int_equal(tree_setxattr(f->tree, f->tool, "security.capability", "cap", 3, 0), 0);
+	set(f->tree, f->tool, (struct tree_setattr){.valid = TREE_SET_MODE, .mode = 04755});
+	store_memory_fail(store, STORE_MEMORY_DATA_WRITE, 0, -EIO);
+	assert_int_equal(tree_write(f->tree, f->tool, "new", 3, 0, TREE_WRITE_DROP_PRIVILEGE),
+			 -EIO);
+	store_memory_fail(store, STORE_MEMORY_DATA_WRITE, 0, 0);
+	assert_int_equal(fixture_attr(f->tree, f->tool).mode, S_IFREG | 0755);
+	assert_int_equal(tree_getxattr(f->tree, f->tool, "security.capability", NULL, 0), -ENODATA);
+}
+
+/* Opens an overlay with one record more than a sound one has. */
+static int open_with(struct fixture *f, const struct store_key *key, const void *value, size_t len)
+{
+	struct tree *lower = fixture_lower(f), *tree;
+	struct store_txn *txn;
+	struct store *store;
+	int err;
+
+	assert_int_equal(store_memory_create(&store), 0);
+	assert_int_equal(overlay_format(store, lower, 0), 0);
+	assert_int_equal(store_begin(store, &txn), 0);
+	assert_int_equal(store_put(txn, key, value, len), 0);
+	assert_int_equal(store_commit(&txn, false), 0);
+	err = overlay_open(store, lower, &tree);
+	if (!err)
+		return overlay_close(tree);
+	tree_close(lower);
+	assert_int_equal(store_close(store), 0);
+	return err;
+}
+
+static void silent(void *ctx, enum log_level level, const char *line)
+{
+	(void)ctx;
+	(void)level;
+	(void)line;
+}
+
+static void impossible_records_are_refused_at_opening(void **state)
+{
+	static uint8_t value[RECORD_NAMES_MAX_BYTES + RECORD_NAME_OVERHEAD + TREE_XATTR_MAX];
+	const struct record_node gone = {.mode = S_IFDIR | 0755, .volume = TREE_ROOT};
+	struct record_name name = {
+		.flags = NAME_PRESENT, .type = DT_REG, .id = TREE_ROOT + 1, .name = "a", .len = 1};
+	struct store_key key;
+	struct fixture f;
+	size_t len = 0;
+
+	(void)state;
+	log_set_sink(silent, NULL);
+	record_key_node(&key, TREE_ROOT);
+	assert_int_equal(open_with(&f, &key, value, record_node_encode(&gone, value)), -EUCLEAN);
+	record_key_names(&key, TREE_ROOT, 1);
+	for (unsigned int i = 0; i <= RECORD_NAMES_MAX; i++)
+		len = record_names_append(value, len, &name);
+	assert_int_equal(open_with(&f, &key, value, len), -EUCLEAN);
+	name.name = "..";
+	name.len = 2;
+	assert_int_equal(open_with(&f, &key, value, record_names_append(value, 0, &name)),
+			 -EUCLEAN);
+	record_key_link(&key, TREE_ROOT + 1);
+	assert_int_equal(open_with(&f, &key, value, TREE_LINK_MAX + 1), -EUCLEAN);
+	record_key_xattr(&key, TREE_ROOT + 1, "user.a", 6);
+	assert_int_equal(open_with(&f, &key, value, TREE_XATTR_MAX + 1), -EUCLEAN);
+	assert_int_equal(open_with(&f, &key, value, TREE_XATTR_MAX), 0);
+	log_set_sink(NULL, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +329,8 @@ int main(void)
 		TEST(the_longest_xattr_fits),
 		TEST(xattrs_of_the_lower_tree_are_taken_over),
 		TEST(a_failed_change_changes_nothing),
+		TEST(a_write_that_fails_leaves_no_privilege),
+		cmocka_unit_test(impossible_records_are_refused_at_opening),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
