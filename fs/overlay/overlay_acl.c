@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* POSIX ACLs of nodes: how they are inherited, follow a mode, and change it. */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 

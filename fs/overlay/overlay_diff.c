@@ -348,8 +348,10 @@ static int give(struct diff *diff, const struct diff_line *line, overlay_change_
 		err = overlay_node_attr(diff->ov, line->id, &node, &change.attr);
 	if (err == -ESTALE)
 		return 0; /* gone since */
+	if (err)
+		return err;
 	change.stored = node.own_blocks * STORE_BLOCK;
-	return err ? err : take(ctx, &change);
+	return take(ctx, &change);
 }
 
 static void finish(struct diff *diff)

@@ -157,7 +157,9 @@ int overlay_diff_other_node(struct diff *diff, uint64_t lower_id, uint64_t id, u
 
 	if (!err)
 		err = tree_getattr(&diff->ov->base, id, &upper);
-	if (!err && S_ISLNK(upper.mode))
+	if (err)
+		return err;
+	if (S_ISLNK(upper.mode))
 		err = compare_targets(diff, lower_id, id, &same_data);
 	else if (S_ISREG(upper.mode))
 		same_data =
