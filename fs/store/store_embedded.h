@@ -43,6 +43,7 @@ struct store_embedded {
 	bool was_unclean; /* when it was opened */
 	bool in_use; /* which is written in the store's own record */
 	size_t written; /* records, since LMDB was opened */
+	bool worn; /* LMDB has to be opened again before the next change */
 	struct store_readers readers;
 	struct store_datafile data;
 	struct store_room room;

@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -147,7 +148,8 @@ void store_env_close(struct store_embedded *store)
 /*
  * LMDB wants to be opened again after some errors, and then is as good as new. It also gives back the
  * copies of pages that transactions made, and the mapping of the file. When that is not possible all
- * is as before, for better or worse.
+ * is as before, for better or worse. -ENOMEM: the process has too much open, too; later it may be
+ * possible.
  */
 static int reopen(struct store_embedded *store)
 {
@@ -155,7 +157,7 @@ static int reopen(struct store_embedded *store)
 	int err = open_env(store, &fresh);
 
 	if (err)
-		return err;
+		return err == -EMFILE || err == -ENFILE ? -ENOMEM : err;
 	/* First this one: whoever has it may wait for a reader's transaction. */
 	pthread_mutex_lock(&store->room.lock);
 	store_readers_stop(&store->readers);
@@ -163,25 +165,41 @@ static int reopen(struct store_embedded *store)
 	store->lmdb = fresh;
 	store->written = 0;
 	err = store_readers_start(&store->readers, store->lmdb.env);
+	store->worn = err != 0;
 	pthread_mutex_unlock(&store->room.lock);
 	return err;
 }
 
 /* Writing ------------------------------------------------------------------------------------------ */
 
+/* Whether the file can be mapped with @size: LMDB gives up its mapping before it tries. */
+static bool can_map(const struct store_embedded *store, size_t size)
+{
+	void *map = mmap(NULL, size, PROT_READ, MAP_SHARED, store->lmdb.fd, 0);
+
+	return map != MAP_FAILED && !munmap(map, size);
+}
+
+/* Takes no descriptors: those may be short when the disk is not. */
 static int grow_map(struct store_embedded *store)
 {
-	size_t before = store->map_size;
-	int err;
+	size_t size;
+	int rc;
 
-	if (__builtin_mul_overflow(before, MAP_FACTOR, &store->map_size)) {
-		store->map_size = before;
+	if (__builtin_mul_overflow(store->map_size, MAP_FACTOR, &size))
 		return -ENOSPC;
+	if (!can_map(store, size))
+		return -ENOMEM;
+	store_readers_pause(&store->readers);
+	rc = mdb_env_set_mapsize(store->lmdb.env, size);
+	if (rc) {
+		/* there is no mapping any more */
+		store->worn = true;
+		store_readers_fail(&store->readers, -ENOMEM);
+		return -ENOMEM;
 	}
-	err = reopen(store);
-	if (err)
-		store->map_size = before;
-	return err;
+	store->map_size = size;
+	return store_readers_resume(&store->readers);
 }
 
 /* The two meta pages, as far as they mean something. */
@@ -229,11 +247,15 @@ static int recover(struct store_embedded *store, const struct metas *metas, int 
 	/* EIO is also what LMDB says of a short write. */
 	int err = rc == EIO ? store_room_why(store) : store_lmdb_error(rc);
 
+	int opened;
+
 	log_error("store: %s: cannot write: %s", store->path,
 		  rc < 0 ? mdb_strerror(rc) : strerror(-err));
-	if (restore_metas(store, metas) || reopen(store))
+	if (restore_metas(store, metas))
 		return -EIO;
-	return err;
+	store->worn = true;
+	opened = reopen(store);
+	return opened && opened != -ENOMEM ? -EIO : err;
 }
 
 static int write_once(struct store_embedded *store, store_env_write_fn write, void *ctx)
@@ -254,9 +276,11 @@ int store_env_write(struct store_embedded *store, size_t records, store_env_writ
 		    void *ctx)
 {
 	struct metas metas;
-	int err = read_metas(store, &metas);
+	int err = store->worn ? reopen(store) : 0;
 	int rc;
 
+	if (!err)
+		err = read_metas(store, &metas);
 	if (err)
 		return err;
 	for (;;) {

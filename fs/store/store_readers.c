@@ -131,6 +131,13 @@ int store_readers_resume(struct store_readers *readers)
 	return err;
 }
 
+void store_readers_fail(struct store_readers *readers, int err)
+{
+	pthread_mutex_lock(&readers->lock);
+	open_up(readers, err);
+	pthread_mutex_unlock(&readers->lock);
+}
+
 void store_readers_stop(struct store_readers *readers)
 {
 	store_readers_pause(readers);

@@ -42,6 +42,9 @@ void store_readers_pause(struct store_readers *readers);
 int store_readers_resume(struct store_readers *readers);
 void store_readers_stop(struct store_readers *readers);
 
+/* After pause or stop: there is nothing to read, and each take gives @err, until the next start. */
+void store_readers_fail(struct store_readers *readers, int err);
+
 /* Nobody reads any more. */
 void store_readers_finish(struct store_readers *readers);
 

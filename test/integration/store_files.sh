@@ -136,6 +136,12 @@ if ! grep -q '^CMAKE_C_FLAGS:.*-fsanitize' "$BRAMBLE_BUILD/CMakeCache.txt"; then
 fi
 expect 0 "$run" check m/59
 
+# it grows although the process can open no more files
+mkdir s
+expect 0 "$run" create s
+expect 0 "$run" scarce s
+expect 0 "$run" check s
+
 # many threads read it while one writes
 mkdir t
 expect 0 "$BRAMBLE_BUILD/test/support/store_threads" t 2

@@ -12,6 +12,7 @@
  *	                                        that the writer printed, or empty
  *	store_run kill DIR SEED ROUNDS          kills a writer that often, and verifies
  *	store_run fill DIR SEED                 until the disk is full; then makes room, and goes on
+ *	store_run scarce DIR                    much, while the process can open no more files
  *	store_run check DIR
  *	store_run copy FROM TO                  store_run remove DIR
  *	store_run many DIR COUNT                COUNT copies of the store in DIR, open at the same time
@@ -38,6 +39,8 @@
 #define KILL_COUNT 1000000u /* transactions: more than the writer gets to */
 #define FULL_ROUNDS 3u
 #define TRIES 3u /* when the disk is full */
+#define SCARCE_RECORDS 1000u /* of that size: the file is mapped anew some times */
+#define SCARCE_BYTES 20000u
 
 static int fail(const char *what, int err)
 {
@@ -402,6 +405,72 @@ static int run_many(const char *path, uint64_t count)
 	return err || failed ? fail("many", err ? err : failed) : 0;
 }
 
+/* Scarce ------------------------------------------------------------------------------------------- */
+
+static struct store_key scarce_key(unsigned int i)
+{
+	return (struct store_key){
+		.len = 9,
+		.bytes = {0, 0, 0, 0, 0, 0, (uint8_t)(i >> 8), (uint8_t)i, 'A'},
+	};
+}
+
+static int write_large(struct store *store, unsigned int i)
+{
+	static uint8_t value[SCARCE_BYTES];
+	CLEANUP(store_abortp) struct store_txn *txn = NULL;
+	const struct store_key key = scarce_key(i);
+	int err = store_begin(store, &txn);
+
+	memset(value, (int)i, sizeof(value));
+	if (!err)
+		err = store_put(txn, &key, value, sizeof(value));
+	if (!err)
+		err = store_commit(&txn, false);
+	return err ? err : store_sync(store);
+}
+
+static int read_large(struct store *store, unsigned int i)
+{
+	static uint8_t value[SCARCE_BYTES];
+	const struct store_key key = scarce_key(i);
+	size_t len;
+	int err = store_get(store, &key, value, sizeof(value), &len);
+
+	if (err)
+		return err;
+	return len == sizeof(value) && value[len - 1] == (uint8_t)i ? 0 : -EBADMSG;
+}
+
+static int run_scarce(const char *path)
+{
+	const struct store_options options = {.read_only = false};
+	struct rlimit before, none = {.rlim_cur = 0};
+	struct store *store;
+	int err = store_embedded_open(path, &options, &store);
+
+	if (err)
+		return fail("open", err);
+	err = store_blocks_ready(store);
+	if (err || getrlimit(RLIMIT_NOFILE, &before))
+		return fail("ready", err ? err : -errno);
+	none.rlim_max = before.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &none))
+		return fail("limits", -errno);
+	for (unsigned int i = 0; !err && i < SCARCE_RECORDS; i++)
+		err = write_large(store, i);
+	if (err)
+		return fail("write", err);
+	for (unsigned int i = 0; !err && i < SCARCE_RECORDS; i++)
+		err = read_large(store, i);
+	setrlimit(RLIMIT_NOFILE, &before);
+	if (!err)
+		err = write_large(store, 0);
+	if (!err)
+		err = store_close(store);
+	return err ? fail("what was written", err) : 0;
+}
+
 /* Folders ------------------------------------------------------------------------------------------ */
 
 static int run_hold(const char *path, bool shared)
@@ -470,6 +539,8 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(what, "check"))
 		return run_check(path);
+	if (!strcmp(what, "scarce"))
+		return run_scarce(path);
 	if (!strcmp(what, "holder"))
 		return run_holder(path);
 	if (argc < 4)
