@@ -122,7 +122,7 @@ static int print_text(const struct overlay_facts *facts, const struct content *c
 	free(state);
 	print_info(facts);
 	print_sizes(facts, content);
-	if (facts->overlay->info.frozen) {
+	if (facts->frozen) {
 		printf("%-13s", "Base of:");
 		err = state_overlay_dependents(facts->overlay, print_name, &first);
 		putchar('\n');
@@ -149,7 +149,7 @@ static int print_json(const struct overlay_facts *facts, const struct content *c
 		json_end(&json);
 	}
 	json_array(&json, "base_of");
-	if (facts->overlay->info.frozen)
+	if (facts->frozen)
 		err = state_overlay_dependents(facts->overlay, json_name, &json);
 	json_end(&json);
 	json_array(&json, "snapshots");

@@ -18,9 +18,23 @@ static int add_snapshot(void *ctx, const struct state_snapshot *snapshot)
 	return 0;
 }
 
+static int note_dependent(void *ctx, const char *name)
+{
+	bool *found = ctx;
+
+	(void)name;
+	*found = true;
+	return 0;
+}
+
 static int fill(struct overlay_facts *facts)
 {
 	int err = state_overlay_size(facts->overlay, &facts->size);
+
+	/* it thaws when it is opened for writing next; until then only its info says frozen */
+	if (!err && facts->overlay->info.frozen &&
+	    state_overlay_dependents(facts->overlay, note_dependent, &facts->frozen) < 0)
+		facts->frozen = true; /* not known: was logged */
 
 	if (!err)
 		err = state_snapshot_each(facts->overlay, add_snapshot, facts);
@@ -57,7 +71,7 @@ void overlay_facts_finish(struct overlay_facts *facts)
 
 int overlay_facts_state(const struct overlay_facts *facts, char **out)
 {
-	const char *frozen = facts->overlay->info.frozen ? "frozen" : "";
+	const char *frozen = facts->frozen ? "frozen" : "";
 	char *state;
 	int n;
 
@@ -82,9 +96,9 @@ void overlay_facts_json(struct json *json, const struct overlay_facts *facts)
 	state_format_uuid(info->uuid, text);
 	json_string(json, "uuid", text);
 	json_u64(json, "epoch", info->epoch);
-	json_string(json, "state", facts->holder ? "in use" : info->frozen ? "frozen" : "idle");
+	json_string(json, "state", facts->holder ? "in use" : facts->frozen ? "frozen" : "idle");
 	json_string_or_null(json, "holder", facts->holder ? facts->holder : "");
-	json_bool(json, "frozen", info->frozen);
+	json_bool(json, "frozen", facts->frozen);
 	json_bool(json, "empty", info->empty);
 	json_string_or_null(json, "base", info->base);
 	json_string(json, "image", info->image);

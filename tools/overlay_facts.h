@@ -8,6 +8,7 @@
 
 struct overlay_facts {
 	struct state_overlay *overlay; /* owned */
+	bool frozen; /* another overlay is made on it */
 	char *holder; /* owned; NULL: nobody uses it */
 	uint64_t size; /* bytes on the host */
 	uint64_t snapshots_size;

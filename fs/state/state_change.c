@@ -106,7 +106,7 @@ static int copy_store(void *ctx, const char *path)
 {
 	const struct state_overlay *from = ctx;
 
-	return from->info.empty ? 0 : store_embedded_copy(from->path, path);
+	return state_copy_store(from, path);
 }
 
 int state_overlay_clone(struct state_overlay *overlay, const char *name)

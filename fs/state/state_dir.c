@@ -139,6 +139,9 @@ int state_open(const char *dir, bool create, struct state **out)
 		return err;
 	if (create) {
 		err = make_path(state->overlays);
+		if (err && !dir)
+			log_error("overlays are kept in %s: say --state DIR to keep them elsewhere",
+				  path);
 		if (err)
 			return err;
 		state_folder_sweep(state->overlays);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -98,6 +99,17 @@ int state_sync_folder(const char *folder)
 	return 0;
 }
 
+/* What root writes in another user's state directory is still that user's. */
+static void keep_owner(int folder, int fd)
+{
+	struct stat st;
+
+	if (geteuid() == 0 && fstat(folder, &st) == 0 && st.st_uid != 0 &&
+	    fchown(fd, st.st_uid, st.st_gid) < 0)
+		log_warn("state: a file of user %u is written as root's: %s",
+			 (unsigned int)st.st_uid, strerror(errno));
+}
+
 static int write_durably(int folder, const char *text)
 {
 	CLEANUP(closep) int fd = -1;
@@ -110,6 +122,7 @@ static int write_durably(int folder, const char *text)
 		    0600);
 	if (fd < 0)
 		return -errno;
+	keep_owner(folder, fd);
 	err = write_all(fd, text, strlen(text));
 	if (err)
 		return err;

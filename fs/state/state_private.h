@@ -127,6 +127,9 @@ int state_check_free(struct state *state, const char *name, const uint8_t *uuid)
 
 /* state_snapshot.c --------------------------------------------------------------------------- */
 
+/* Copies the store, if there is one, to the folder @to. -EUCLEAN (logged): it is damaged. */
+int state_copy_store(const struct state_overlay *overlay, const char *to);
+
 /* Ends what a crash broke off; the overlay is open for writing. */
 int state_restore_finish(struct state_overlay *overlay);
 

@@ -89,9 +89,26 @@ static int exists_already(const struct state_overlay *overlay, const char *name)
 	return -EEXIST;
 }
 
+int state_copy_store(const struct state_overlay *overlay, const char *to)
+{
+	unsigned int problems = 0;
+	int err;
+
+	if (overlay->info.empty)
+		return 0;
+	err = store_embedded_copy(overlay->path, to);
+	if (!err)
+		err = store_embedded_check(to, &problems);
+	if (err || !problems)
+		return err;
+	log_error("overlay %s: damaged: not copied: \"bramble overlay check\" says more",
+		  overlay->name);
+	return -EUCLEAN;
+}
+
 static int copy_to(const struct state_overlay *overlay, const char *path)
 {
-	int err = overlay->info.empty ? 0 : store_embedded_copy(overlay->path, path);
+	int err = state_copy_store(overlay, path);
 
 	return err ? err : state_info_write(path, &overlay->info);
 }

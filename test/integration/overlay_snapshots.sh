@@ -105,3 +105,41 @@ expect 0 bramble overlay diff kitchen
 [ ! -s out ] || fail "reset on a full disk leaves: $(cat out)"
 expect 0 bramble overlay delete kitchen --yes
 rm full/filler full/filler2
+
+# --- a damaged one is not copied ---------------------------------------------------------------
+
+export BRAMBLE_STATE=$work/state-damaged
+edit "$image" kitchen 'write /srv.note first'
+meta=$BRAMBLE_STATE/overlays/kitchen/meta
+for ((page = 2; page * 4096 < $(stat -c %s "$meta"); page++)); do
+	printf 'xxxx' | dd of="$meta" bs=1 seek=$((page * 4096 + 4080)) conv=notrunc status=none
+done
+bramble overlay check kitchen >/dev/null 2>&1 && fail "the damage is not seen"
+for try in snapshot clone; do
+	expect 1 bramble overlay $try kitchen other
+	said err "overlay kitchen: damaged: not copied"
+done
+expect 0 bramble overlay list
+[ "$(awk '{ print $1 }' out | tr '\n' ' ')" = 'NAME kitchen ' ] || fail "half a clone: $(cat out)"
+
+# --- what root does in another user's directory stays that user's --------------------------------
+
+if [ "$(id -u)" = 0 ]; then
+	export BRAMBLE_STATE=$work/state-user
+	edit "$image" kitchen 'write /srv.note first'
+	chown -R 65534:65534 "$BRAMBLE_STATE"
+	edit "$image" kitchen 'write /srv.note second'
+	[ "$(stat -c %u "$BRAMBLE_STATE/overlays/kitchen/info")" = 65534 ] ||
+		fail "the info is root's: $(ls -l "$BRAMBLE_STATE/overlays/kitchen")"
+fi
+
+# --- an overlay that nothing is made on any more is not shown as frozen -------------------------------
+
+export BRAMBLE_STATE=$work/state-frozen
+bramble overlay create golden --image "$image"
+bramble overlay create kitchen --base golden
+expect 0 bramble overlay list
+grep -q '^golden .* frozen' out || fail "not shown as frozen: $(cat out)"
+bramble overlay delete kitchen --yes
+expect 0 bramble overlay list
+grep -q '^golden .* idle' out || fail "still shown as frozen: $(cat out)"
