@@ -6,7 +6,7 @@ need mke2fs debugfs python3
 
 mke2fs -q -F -t ext4 -O casefold -E encoding=utf8 fold.img 16M 2>err || skip "mke2fs knows no casefold"
 printf '%s\n' 'mkdir fold' 'sif fold flags 0x40080000' 'mkdir norm' >commands
-PAGER=cat timeout 20 debugfs -w -f commands fold.img </dev/null >/dev/null 2>&1
+PAGER="cat" timeout 20 debugfs -w -f commands fold.img </dev/null >/dev/null 2>&1
 bramble mount fold.img m --overlay test -o default_permissions || fail "cannot mount"
 echo x >m/fold/A
 [ -e m/fold/a ] || skip "debugfs cannot set the flag"

@@ -257,7 +257,8 @@ if [ "$(id -u)" = 0 ] && type -P setpriv >/dev/null; then
 		[ -n "${allows:-}" ] || break
 		"${user[@]}" bramble mount pi.img m --overlay mine -o $options || fail "cannot mount"
 		pid=$(server)
-		mkdir -p -m 777 m/etc/open
+		mkdir -p m/etc/open
+		chmod 777 m/etc/open
 		chmod 711 m
 		python3 - <<'PY'
 import mmap, os
