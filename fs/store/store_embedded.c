@@ -285,7 +285,7 @@ static int embedded_close(struct store *base, bool clean)
 		tidy = store_env_write(store, 1, put_own, &in_use) == 0;
 	if (tidy)
 		tidy = !store_room_compact(store);
-	bytes = (store->room.last_page + 1) * store->page_size;
+	bytes = store_room_end(store);
 	path = TAKE(store->path);
 	/* The path may lead to another file by now. */
 	if (tidy)

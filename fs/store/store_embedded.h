@@ -85,10 +85,13 @@ int store_room_why(struct store_embedded *store);
 
 /*
  * At the end of a clean close: a file that is mostly free is written anew, which is true if it was.
- * Else store_room_trim, when LMDB has closed it, cuts off what is behind the last page, by a
+ * Else store_room_trim, when LMDB has closed it, cuts off what is behind store_room_end, by a
  * descriptor of the file that was open. That one of them is not possible is no error.
  */
 bool store_room_compact(struct store_embedded *store);
+
+/* Where a closed `meta` ends: behind the last page, or the last reserve if the host is nearly full. */
+uint64_t store_room_end(const struct store_embedded *store);
 void store_room_trim(int fd, const char *path, uint64_t bytes);
 
 #endif

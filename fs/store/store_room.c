@@ -6,7 +6,8 @@
  * LMDB writes each page that changes to another place, and takes new pages at the end of the file
  * where its free ones do not suffice. So the file gets space of the host's behind its last page, and
  * some more that only transactions may use which make room. All of that is given back when the store
- * is closed.
+ * is closed; but where the host has little room left the file keeps that last reserve, or nothing could
+ * be removed when the disk is full at the next opening.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/checked.h"
@@ -26,6 +28,9 @@
 
 #define STEP_BYTES ((uint64_t)256 << 10) /* space is asked for in steps of this */
 #define LAST_RESERVE_BYTES ((uint64_t)256 << 10)
+
+/* The host has little room if it is less than this. */
+#define LITTLE_ROOM_BYTES ((uint64_t)64 << 20)
 
 /* Of the layers: a record takes at least so much there, and changes one page if it is alone in it. */
 #define RECORD_BYTES_MIN 64u
@@ -193,6 +198,22 @@ int store_room_why(struct store_embedded *store)
 	return err ? err : -EIO;
 }
 
+/* Bytes behind the last page that stay when the store is closed. */
+static uint64_t kept_bytes(const struct store_embedded *store)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(store->lmdb.fd, &fs) ||
+	    (uint64_t)fs.f_bavail * fs.f_frsize >= LITTLE_ROOM_BYTES)
+		return 0;
+	return pages_for(store, 0) * store->page_size + LAST_RESERVE_BYTES;
+}
+
+uint64_t store_room_end(const struct store_embedded *store)
+{
+	return (store->room.last_page + 1) * store->page_size + kept_bytes(store);
+}
+
 /* Whether `meta` is still where it was opened: what is written anew must not replace another file. */
 static bool is_in_place(const struct store_embedded *store)
 {
@@ -204,12 +225,17 @@ static bool is_in_place(const struct store_embedded *store)
 /* Writes the records, and nothing else, to the new file @fd, and looks at the result. */
 static int write_compact(struct store_embedded *store, int fd, const char *path)
 {
+	uint64_t kept = kept_bytes(store);
 	struct store_verify_result result;
 	MDB_stat st;
 	int err = store_lmdb_error(mdb_env_copyfd2(store->lmdb.env, fd, MDB_CP_COMPACT));
+	off_t end = lseek(fd, 0, SEEK_END);
 
 	if (err)
 		return err;
+	/* if it cannot be kept it is not there: the file is good without */
+	if (kept && end > 0 && fallocate(fd, 0, end, (off_t)kept))
+		log_debug("store: %s: no reserve: %s", path, strerror(errno));
 	if (fsync(fd))
 		return -errno;
 	mdb_env_stat(store->lmdb.env, &st);
@@ -251,6 +277,10 @@ bool store_room_compact(struct store_embedded *store)
 
 void store_room_trim(int fd, const char *path, uint64_t bytes)
 {
+	struct stat st;
+
+	if (fstat(fd, &st) || (uint64_t)st.st_size <= bytes)
+		return;
 	if (ftruncate(fd, (off_t)bytes))
 		log_info("store: %s: cannot cut off what it does not need: %s", path,
 			 strerror(errno));

@@ -20,17 +20,32 @@ full() {
 	[ "$(du -sk "$1/store" | cut -f1)" -lt 1000 ] || fail "what was removed takes room"
 }
 
+# reopened DIR: there is little left when a store is closed, and nothing when it is opened again
+reopened() {
+	rm "$1/ballast"
+	mkdir "$1/later"
+	expect 0 "$run" create "$1/later"
+	expect 0 "$run" write "$1/later" 7 300 300
+	head -c 1G /dev/zero >"$1/ballast" 2>/dev/null || true
+	sync -f "$1"
+	expect 0 "$run" clear "$1/later" 7
+	expect 0 "$run" check "$1/later"
+}
+
 mkdir tmpfs
 mount -t tmpfs -o size=8m none tmpfs || skip "cannot mount a tmpfs"
 at_end "umount tmpfs"
 full tmpfs
+reopened tmpfs
 
 truncate -s 24M ext4.img
 mke2fs -q -F -t ext4 -m 0 ext4.img
 loop_mount ext4.img ext4
 full ext4
+reopened ext4
 
 truncate -s 24M ext2.img
 mke2fs -q -F -t ext2 -m 0 ext2.img
 loop_mount ext2.img ext2
 full ext2
+reopened ext2

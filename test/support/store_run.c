@@ -12,6 +12,7 @@
  *	                                        that the writer printed, or empty
  *	store_run kill DIR SEED ROUNDS          kills a writer that often, and verifies
  *	store_run fill DIR SEED                 until the disk is full; then makes room, and goes on
+ *	store_run clear DIR SEED                removes all, as the first thing after opening
  *	store_run scarce DIR                    much, while the process can open no more files
  *	store_run check DIR
  *	store_run copy FROM TO                  store_run remove DIR
@@ -335,6 +336,23 @@ static int run_fill(const char *path, uint64_t seed)
 	return 0;
 }
 
+static int run_clear(const char *path, uint64_t seed)
+{
+	static struct model model;
+	struct store *store;
+	int err;
+
+	model_init(&model, seed, MODEL_KEYS);
+	err = open_model(path, false, &model, &store);
+	if (err)
+		return fail("open", err);
+	err = delete_all(store);
+	if (err)
+		return fail("removing from a full store", err);
+	err = store_close(store);
+	return err ? fail("close", err) : 0;
+}
+
 /* Many --------------------------------------------------------------------------------------------- */
 
 /* Bytes of memory that are this process's own: /proc/self/statm counts in pages. */
@@ -555,6 +573,8 @@ int main(int argc, char **argv)
 		return run_many(path, number(argv[3]));
 	if (!strcmp(what, "fill"))
 		return run_fill(path, number(argv[3]));
+	if (!strcmp(what, "clear"))
+		return run_clear(path, number(argv[3]));
 	if (argc < 5)
 		return usage();
 	if (!strcmp(what, "write"))
