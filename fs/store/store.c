@@ -448,9 +448,14 @@ int store_usage(struct store *store, struct store_usage *out)
 {
 	struct store_usage usage = {0};
 	int err = store->ops->usage(store, &usage);
+	uint64_t freeing;
 
 	if (err)
 		return err;
+	/* the host gets these back, at the latest when it has nothing else left */
+	freeing = min_u64(store->freeing * STORE_BLOCK, usage.used);
+	usage.used -= freeing;
+	usage.available += freeing;
 	usage.blocks = store_blocks_taken(&store->blocks);
 	*out = usage;
 	return 0;

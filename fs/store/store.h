@@ -112,6 +112,7 @@ int store_data_write(struct store *store, const void *buf, size_t len, uint64_t 
 /* Makes the host set space aside for taken blocks. -EOPNOTSUPP where it cannot. */
 int store_data_allocate(struct store *store, uint64_t first, uint64_t count);
 
+/* Blocks that were freed are no longer used but available, also before the host has them back. */
 struct store_usage {
 	uint64_t used; /* bytes on the host, or in memory */
 	uint64_t available; /* bytes that the host would still give to this user */

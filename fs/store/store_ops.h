@@ -80,7 +80,7 @@ struct store_ops {
 	/* Before the first change after opening, durably: the store is in use. NULL: no need. */
 	int (*mark_in_use)(struct store *store);
 
-	/* All but out->blocks. */
+	/* All but out->blocks, as the medium says. */
 	int (*usage)(struct store *store, struct store_usage *out);
 
 	/* @clean: all is durable. Ends with store_finish and releases @store itself. */

@@ -70,6 +70,28 @@ static void freed_block_is_free_when_that_is_durable(void **state)
 	assert_int_equal(take_blocks(store, 1), first + 2);
 }
 
+static void freed_blocks_are_available_at_once(void **state)
+{
+	struct store *store = *state;
+	uint64_t first = take_blocks(store, 3);
+	struct store_usage before, freed, punched;
+
+	for (uint64_t i = 0; i < 3; i++)
+		write_byte(store, first + i, 'x');
+	put(store, 1, 10);
+	assert_int_equal(store_sync(store), 0);
+	assert_int_equal(store_usage(store, &before), 0);
+	free_blocks(store, first, 2);
+	assert_int_equal(store_usage(store, &freed), 0);
+	assert_int_equal(freed.available, before.available + 2 * STORE_BLOCK);
+	assert_int_equal(freed.used, before.used - 2 * STORE_BLOCK);
+	assert_int_equal(store_sync(store), 0);
+	/* the host of this kind has always the same */
+	assert_int_equal(store_usage(store, &punched), 0);
+	assert_int_equal(punched.available, before.available);
+	assert_in_range(punched.used, freed.used, before.used - STORE_BLOCK);
+}
+
 static void freed_blocks_wait_while_there_is_no_room(void **state)
 {
 	struct store *store = *state;
@@ -216,6 +238,7 @@ int main(void)
 		TEST(data_are_read_as_they_were_written),
 		TEST(data_outside_of_taken_blocks_are_refused),
 		TEST(freed_block_is_free_when_that_is_durable),
+		TEST(freed_blocks_are_available_at_once),
 		TEST(freed_blocks_wait_while_there_is_no_room),
 		TEST(freeing_what_is_free_is_refused),
 		TEST(returned_blocks_are_free_at_once),
