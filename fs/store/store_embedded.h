@@ -43,6 +43,8 @@ struct store_embedded {
 	bool was_unclean; /* when it was opened */
 	bool in_use; /* which is written in the store's own record */
 	size_t written; /* records, since LMDB was opened */
+	int open_err; /* that was logged last; 0: it went well since */
+	int write_err; /* the same */
 	bool worn; /* LMDB has to be opened again before the next change */
 	struct store_readers readers;
 	struct store_datafile data;
@@ -52,8 +54,8 @@ struct store_embedded {
 /* store_env.c: the environment of LMDB */
 
 /*
- * Opens `meta`, whose device and inode are known and which has @bytes. store_env_close releases what there is, also
- * after an error.
+ * Opens `meta`, whose device and inode are known and which has @bytes. store_env_close releases what
+ * there is, also after an error.
  */
 int store_env_open(struct store_embedded *store, uint64_t bytes);
 void store_env_close(struct store_embedded *store);
@@ -62,8 +64,9 @@ void store_env_close(struct store_embedded *store);
 typedef int (*store_env_write_fn)(void *ctx, MDB_txn *txn, MDB_dbi records);
 
 /*
- * One durable transaction of about @records; @write may be called more than once. All readers see it afterwards.
- * -ENOSPC, -EDQUOT, -ENOMEM: nothing was done, and the store works on.
+ * One durable transaction of about @records; @write may be called more than once. All readers see it
+ * afterwards. -ENOSPC, -EDQUOT: nothing was done, and the store works on. -ENOMEM: the same, or it is
+ * durable and the readers could not move on to it.
  */
 int store_env_write(struct store_embedded *store, size_t records, store_env_write_fn write,
 		    void *ctx);

@@ -25,9 +25,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/be.h"
 #include "base/checked.h"
-#include "base/le.h"
 #include "base/log.h"
 #include "store/store_embedded.h"
 #include "store/store_lmdb_disk.h"
@@ -48,10 +46,14 @@
 static_assert(sizeof(size_t) == 8 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
 	      "the format of LMDB on this machine is another one");
 
-static int log_lmdb(const struct store_embedded *store, const char *what, int rc)
+/* What does not change is not said again: a full disk may be tried for hours. Returns @err. */
+static int log_change(const struct store_embedded *store, int *last, const char *what, int err,
+		      const char *why)
 {
-	log_error("store: %s: cannot %s: %s", store->path, what, mdb_strerror(rc));
-	return store_lmdb_error(rc);
+	if (err != *last)
+		log_error("store: %s: cannot %s: %s", store->path, what, why);
+	*last = err;
+	return err;
 }
 
 /* Opening ------------------------------------------------------------------------------------------ */
@@ -73,6 +75,11 @@ static bool is_ours(const struct store_embedded *store, const struct stat *st)
 	return st->st_dev == store->device && st->st_ino == store->inode;
 }
 
+static int open_failed(struct store_embedded *store, int rc)
+{
+	return log_change(store, &store->open_err, "open", store_lmdb_error(rc), mdb_strerror(rc));
+}
+
 /* Another environment for the same file; with MDB_NOLOCK there may be two for a moment. */
 static int open_env(struct store_embedded *store, struct store_env *out)
 {
@@ -83,13 +90,11 @@ static int open_env(struct store_embedded *store, struct store_env *out)
 	int rc;
 
 	/* LMDB would make a file if there is none, and take any other. */
-	if (stat(store->path, &st) || !is_ours(store, &st)) {
-		log_error("store: %s was moved away", store->path);
-		return -ESTALE;
-	}
+	if (stat(store->path, &st) || !is_ours(store, &st))
+		return log_change(store, &store->open_err, "open", -ESTALE, "it was moved away");
 	rc = mdb_env_create(&opened.env);
 	if (rc)
-		return log_lmdb(store, "open", rc);
+		return open_failed(store, rc);
 	if (store->base.read_only)
 		flags |= MDB_RDONLY;
 	rc = mdb_env_set_mapsize(opened.env, store->map_size);
@@ -110,8 +115,9 @@ static int open_env(struct store_embedded *store, struct store_env *out)
 	}
 	if (rc) {
 		mdb_env_close(opened.env);
-		return log_lmdb(store, "open", rc);
+		return open_failed(store, rc);
 	}
+	store->open_err = 0;
 	*out = opened;
 	return 0;
 }
@@ -246,11 +252,10 @@ static int recover(struct store_embedded *store, const struct metas *metas, int 
 {
 	/* EIO is also what LMDB says of a short write. */
 	int err = rc == EIO ? store_room_why(store) : store_lmdb_error(rc);
-
 	int opened;
 
-	log_error("store: %s: cannot write: %s", store->path,
-		  rc < 0 ? mdb_strerror(rc) : strerror(-err));
+	log_change(store, &store->write_err, "write", err,
+		   rc < 0 ? mdb_strerror(rc) : strerror(-err));
 	if (restore_metas(store, metas))
 		return -EIO;
 	store->worn = true;
@@ -297,6 +302,7 @@ int store_env_write(struct store_embedded *store, size_t records, store_env_writ
 		if (err)
 			return err;
 	}
+	store->write_err = 0;
 	store->written += records;
 	if ((records >= LARGE_RECORDS || store->written >= MANY_RECORDS) && !reopen(store))
 		return 0;

@@ -136,10 +136,11 @@ if ! grep -q '^CMAKE_C_FLAGS:.*-fsanitize' "$BRAMBLE_BUILD/CMakeCache.txt"; then
 fi
 expect 0 "$run" check m/59
 
-# it grows although the process can open no more files
+# it grows although the process can open no more files, which is said once
 mkdir s
 expect 0 "$run" create s
 expect 0 "$run" scarce s
+[ "$(grep -c 's/meta: cannot open' err)" = 1 ] || fail "not said once: $(sort err | uniq -c)"
 expect 0 "$run" check s
 
 # many threads read it while one writes
