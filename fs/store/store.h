@@ -117,7 +117,6 @@ struct store_usage {
 	uint64_t used; /* bytes on the host, or in memory */
 	uint64_t available; /* bytes that the host would still give to this user */
 	uint64_t blocks; /* STORE_BLOCK each: taken */
-	uint64_t available_files; /* records do not limit: from the host's space */
 };
 int store_usage(struct store *store, struct store_usage *out);
 
@@ -180,7 +179,10 @@ int store_embedded_remove(const char *path);
  */
 int store_folder_lock(const char *path, bool shared, int *out_fd, char **out_holder);
 
-/* As above for a writer, of a folder that was left behind: -ENOENT if it has no lock's file; none is made. */
+/*
+ * As above for a writer, of a folder that was left behind: -ENOENT if it has no lock's file; none is
+ * made.
+ */
 int store_folder_lock_left(const char *path, int *out_fd);
 
 /* The holder of the folder's lock, as above, without taking it; NULL if there is none. */

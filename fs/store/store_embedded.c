@@ -30,9 +30,6 @@
 #define FORMAT_VERSION 1u
 #define CHECK_LIMIT 100u /* problems that a check lists */
 
-/* Bytes of the host that one more file costs, about: its records. */
-#define BYTES_PER_FILE 1024u
-
 /* Node 0, which is the overlay itself, and a letter that only the store uses there. */
 static const uint8_t own_key[] = {0, 0, 0, 0, 0, 0, 0, 0, 'U'};
 
@@ -256,7 +253,6 @@ static int embedded_usage(struct store *base, struct store_usage *out)
 		return -errno;
 	out->used = data + (uint64_t)st.st_blocks * 512;
 	out->available = (uint64_t)fs.f_bavail * fs.f_frsize;
-	out->available_files = out->available / BYTES_PER_FILE;
 	return 0;
 }
 

@@ -84,7 +84,7 @@ static void probe_make(struct probe *probe, const uint8_t *key, size_t len)
 	probe->head[1] = be64toh(probe->head[1]);
 }
 
-static int bytes_compare(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+int store_bytes_compare(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
 {
 	int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
 
@@ -95,7 +95,7 @@ static int bytes_compare(const uint8_t *a, size_t a_len, const uint8_t *b, size_
 
 int store_key_compare(const struct store_key *a, const struct store_key *b)
 {
-	return bytes_compare(a->bytes, a->len, b->bytes, b->len);
+	return store_bytes_compare(a->bytes, a->len, b->bytes, b->len);
 }
 
 static int link_compare(const struct link *link, const struct probe *probe)
@@ -104,7 +104,7 @@ static int link_compare(const struct link *link, const struct probe *probe)
 		return link->head[0] < probe->head[0] ? -1 : 1;
 	if (link->head[1] != probe->head[1])
 		return link->head[1] < probe->head[1] ? -1 : 1;
-	return bytes_compare(node_key(link->to), link->to->key_len, probe->key, probe->len);
+	return store_bytes_compare(node_key(link->to), link->to->key_len, probe->key, probe->len);
 }
 
 static bool is_below(const struct link *link, const struct probe *probe)

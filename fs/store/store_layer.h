@@ -54,6 +54,7 @@ size_t store_layer_count(const struct store_layer *layer);
 size_t store_layer_bytes(const struct store_layer *layer);
 
 /* As memcmp over the common length, then the shorter one first. */
+int store_bytes_compare(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
 int store_key_compare(const struct store_key *a, const struct store_key *b);
 
 #endif

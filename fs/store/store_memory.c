@@ -364,7 +364,6 @@ static int memory_usage(struct store *store, struct store_usage *out)
 		out->used += memory->blocks[i].now ? STORE_BLOCK : 0;
 	pthread_rwlock_unlock(&memory->lock);
 	out->available = AVAILABLE;
-	out->available_files = AVAILABLE / STORE_BLOCK;
 	return 0;
 }
 

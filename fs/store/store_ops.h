@@ -45,8 +45,9 @@ struct store_ops {
 		    void *ctx);
 
 	/*
-	 * Makes all of @layer durable as one transaction. -ENOSPC, -EDQUOT, -ENOMEM: nothing was
-	 * done, and it is called again later. Any other error: the store takes no more commits.
+	 * Makes all of @layer durable as one transaction. -ENOSPC, -EDQUOT: nothing was done, and it
+	 * is called again later, with all that is in @layer and perhaps more. -ENOMEM: the same, but
+	 * all may have been done already. Any other error: the store takes no more commits.
 	 */
 	int (*apply)(struct store *store, const struct store_layer *layer);
 

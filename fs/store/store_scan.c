@@ -129,13 +129,6 @@ static void place_next(const struct scan *scan, struct place *place)
 	place_check(scan, place);
 }
 
-static int compare(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
-{
-	int order = memcmp(a, b, a_len < b_len ? a_len : b_len);
-
-	return order ? order : (a_len > b_len) - (a_len < b_len);
-}
-
 /* The place with the next record of both layers, the active one's where both have it; or NULL. */
 static struct place *next_place(struct scan *scan)
 {
@@ -145,8 +138,8 @@ static struct place *next_place(struct scan *scan)
 		return scan->active.valid ? &scan->active : NULL;
 	if (!scan->active.valid)
 		return &scan->frozen;
-	order = compare(scan->active.record.key, scan->active.record.key_len,
-			scan->frozen.record.key, scan->frozen.record.key_len);
+	order = store_bytes_compare(scan->active.record.key, scan->active.record.key_len,
+				    scan->frozen.record.key, scan->frozen.record.key_len);
 	if (order == 0)
 		place_next(scan, &scan->frozen);
 	return order <= 0 ? &scan->active : &scan->frozen;
@@ -160,8 +153,9 @@ static int take_layers(struct scan *scan, const struct store_key *limit, bool *o
 	*out_at = false;
 	while (!scan->full && !*out_at && (place = next_place(scan))) {
 		struct store_layer_record record = place->record;
-		int order =
-			limit ? compare(record.key, record.key_len, limit->bytes, limit->len) : -1;
+		int order = limit ? store_bytes_compare(record.key, record.key_len, limit->bytes,
+							limit->len)
+				  : -1;
 		int err;
 
 		if (order > 0)

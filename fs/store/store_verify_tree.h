@@ -54,7 +54,6 @@ struct verify_tree {
 
 	/* Looks at one record. */
 	void (*take)(struct verify *v, struct verify_tree *tree, const struct verify_node *node);
-	uint64_t last_key; /* of integer keys */
 };
 
 /* Logs a problem, counts it, and stops where there are enough. */
