@@ -107,13 +107,16 @@ for ((i = 0; i < 200; i++)); do
 done
 [ "$(stored)" -lt 35 ] || fail "not given back: $(stored) MiB"
 
+again
+[ "$(tail -c 3 m/new/vast)" = end ] && [ "$(stat -c %s m/new/vast)" = 5368709120 ] ||
+	fail "a file beyond 4 GiB"
+rm m/new/vast # to hash it three times would take longer than all the rest
+
 manifest=$BRAMBLE_BUILD/test/support/manifest
 "$manifest" m >seen
 again
 "$manifest" m >stored
 diff seen stored >&2 || fail "after a remount it is not the same"
-[ "$(tail -c 3 m/new/vast)" = end ] && [ "$(stat -c %s m/new/vast)" = 5368709120 ] ||
-	fail "a file beyond 4 GiB"
 [ "$(stat -c %.9Y m/new/file)" = "$(date -d '1999-12-31 23:59:59.123456789' +%s.%N)" ] ||
 	fail "$(stat m/new/file)"
 [ "$before" = "$(sha256sum <pi.img)" ] || fail "the image was written to"
