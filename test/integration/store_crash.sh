@@ -51,3 +51,14 @@ for how in 28 28:once 122:once short 5 5:once; do
 		esac
 	done
 done
+
+# the same while the process can open no more files: it goes on when it can
+for n in 5 10 20 40 80; do
+	rm -rf failing
+	mkdir failing
+	expect 0 "$run" create failing
+	expect 0 env POWERCUT_FOLDER="$work/failing" POWERCUT_FAIL=$n:28:once \
+		LD_PRELOAD="$preload" ASAN_OPTIONS=verify_asan_link_order=0 "$run" scarce failing
+	said err "cannot open: Too many open files"
+	expect 0 "$run" check failing
+done

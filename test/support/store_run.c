@@ -460,30 +460,37 @@ static int read_large(struct store *store, unsigned int i)
 	return len == sizeof(value) && value[len - 1] == (uint8_t)i ? 0 : -EBADMSG;
 }
 
+/* After an error that passes, once more with what files there may be. */
+static int write_scarce(struct store *store, unsigned int i, const struct rlimit *files)
+{
+	const struct rlimit none = {.rlim_cur = 0, .rlim_max = files->rlim_max};
+	int err;
+
+	if (setrlimit(RLIMIT_NOFILE, &none))
+		return -errno;
+	err = write_large(store, i);
+	setrlimit(RLIMIT_NOFILE, files);
+	return is_full(err) ? write_large(store, i) : err;
+}
+
 static int run_scarce(const char *path)
 {
 	const struct store_options options = {.read_only = false};
-	struct rlimit before, none = {.rlim_cur = 0};
+	struct rlimit files;
 	struct store *store;
 	int err = store_embedded_open(path, &options, &store);
 
 	if (err)
 		return fail("open", err);
 	err = store_blocks_ready(store);
-	if (err || getrlimit(RLIMIT_NOFILE, &before))
+	if (err || getrlimit(RLIMIT_NOFILE, &files))
 		return fail("ready", err ? err : -errno);
-	none.rlim_max = before.rlim_max;
-	if (setrlimit(RLIMIT_NOFILE, &none))
-		return fail("limits", -errno);
 	for (unsigned int i = 0; !err && i < SCARCE_RECORDS; i++)
-		err = write_large(store, i);
+		err = write_scarce(store, i, &files);
 	if (err)
 		return fail("write", err);
 	for (unsigned int i = 0; !err && i < SCARCE_RECORDS; i++)
 		err = read_large(store, i);
-	setrlimit(RLIMIT_NOFILE, &before);
-	if (!err)
-		err = write_large(store, 0);
 	if (!err)
 		err = store_close(store);
 	return err ? fail("what was written", err) : 0;
