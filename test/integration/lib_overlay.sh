@@ -57,7 +57,8 @@ same_as_ext4() {
 	diff "$work/theirs" "$work/ours" >&2 || fail "not as on ext4: $*"
 }
 
-# fuse_for_users: a /dev of this test's own where everybody may open fuse; for root
+# fuse_for_users: a /dev of this test's own where everybody may open fuse, and a copy of the program that
+# everybody reaches, for the build may lie where only root gets in; for root
 fuse_for_users() {
 	local node name major minor
 	need mknod
@@ -70,4 +71,8 @@ fuse_for_users() {
 	ln -s /proc/self/fd dev/fd
 	mount --move dev /dev
 	at_end "umount -l /dev"
+	chmod 755 "$work"
+	mkdir "$work/bin"
+	install -m 755 "$(type -P bramble)" "$work/bin"
+	PATH=$work/bin:$PATH
 }

@@ -238,7 +238,6 @@ expect 0 bramble umount m
 # The process dies while umount waits for it. A fusermount3 that kills it first stands for that.
 if [ "$(id -u)" = 0 ] && type -P setpriv >/dev/null; then
 	fuse_for_users
-	chmod 755 "$work"
 	mkdir "$work/home" helpers
 	chown 65534:65534 m home
 	user=(setpriv --reuid 65534 --regid 65534 --clear-groups env BRAMBLE_STATE="$work/home/state")

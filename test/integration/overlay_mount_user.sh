@@ -6,13 +6,8 @@ need setpriv
 make_pi_image pi.img
 if [ "$(id -u)" = 0 ]; then
 	fuse_for_users
-	chmod 755 "$work"
 	mkdir "$work/home"
 	chown 65534:65534 m home
-	# the build may lie where only root gets in
-	mkdir "$work/bin"
-	install -m 755 "$(type -P bramble)" "$work/bin"
-	PATH=$work/bin:$PATH
 	user=(setpriv --reuid 65534 --regid 65534 --clear-groups env -u BRAMBLE_STATE
 		-u XDG_STATE_HOME "HOME=$work/home")
 else
