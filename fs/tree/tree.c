@@ -90,6 +90,13 @@ static int seek_all_data(struct tree *tree, uint64_t id, uint64_t offset, int wh
 	return 0;
 }
 
+int tree_map(struct tree *tree, uint64_t id, uint64_t offset, size_t len, struct tree_extent *out)
+{
+	if (!tree->ops->map || len == 0)
+		return -EOPNOTSUPP;
+	return tree->ops->map(tree, id, offset, len, out);
+}
+
 int tree_seek(struct tree *tree, uint64_t id, uint64_t offset, int whence, uint64_t *out_offset)
 {
 	if (whence != SEEK_DATA && whence != SEEK_HOLE)

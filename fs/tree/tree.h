@@ -12,6 +12,8 @@
  *   a broken structure, -EIO for what cannot be read. The rest stays readable.
  * - No permission is checked here.
  * - A tree that cannot be changed gives -EROFS where it is asked to.
+ * - While the thread may not wait (base/wait.h), -EAGAIN stands for "would have to": nothing was
+ *   changed, nothing is remembered of it.
  */
 #ifndef BRAMBLE_TREE_TREE_H
 #define BRAMBLE_TREE_TREE_H
@@ -26,6 +28,7 @@
 #include "base/cleanup.h"
 #include "tree/tree_access.h"
 #include "tree/tree_acl.h"
+#include "tree/tree_note.h"
 
 #define TREE_ROOT 1u
 
@@ -95,6 +98,13 @@ struct tree_entry {
 /* Takes one entry. Not 0: stop listing; tree_readdir then returns 0 and the entry was not taken. */
 typedef int (*tree_entry_fn)(void *ctx, const struct tree_entry *entry);
 
+/* Where bytes of a file lie in a file of the host that never changes. */
+struct tree_extent {
+	int fd; /* borrowed: open as long as the tree is */
+	uint64_t offset; /* bytes from the start of that file */
+	size_t len; /* bytes, at least 1 */
+};
+
 /* What tree_setattr changes. */
 #define TREE_SET_MODE 0x001u /* permission bits; the type stays */
 #define TREE_SET_UID 0x002u
@@ -163,6 +173,10 @@ struct tree_ops {
 
 	/* Up to @len bytes of a regular file; fewer only at its end. */
 	ssize_t (*read)(struct tree *tree, uint64_t id, void *buf, size_t len, uint64_t offset);
+
+	/* See tree_map. NULL: -EOPNOTSUPP. */
+	int (*map)(struct tree *tree, uint64_t id, uint64_t offset, size_t len,
+		   struct tree_extent *out);
 
 	/* As lseek(2) with SEEK_DATA or SEEK_HOLE; -ENXIO as there. NULL: all is data. */
 	int (*seek)(struct tree *tree, uint64_t id, uint64_t offset, int whence,
@@ -243,6 +257,9 @@ struct tree_ops {
 	int (*hold)(struct tree *tree, uint64_t id);
 	void (*release)(struct tree *tree, uint64_t id, uint64_t count);
 
+	/* See tree_notes. NULL: none are stored. */
+	int (*notes)(struct tree *tree, tree_note_fn take, void *ctx);
+
 	/* Releases @tree itself and everything it owns. */
 	void (*close)(struct tree *tree);
 };
@@ -265,6 +282,13 @@ int tree_parent(struct tree *tree, uint64_t dir, uint64_t *out_id);
 int tree_readdir(struct tree *tree, uint64_t dir, uint64_t cookie, tree_entry_fn take, void *ctx);
 
 ssize_t tree_read(struct tree *tree, uint64_t id, void *buf, size_t len, uint64_t offset);
+
+/*
+ * Where the first bytes of the range lie: as many of the @len bytes from @offset on as are in one
+ * piece of the untouched image, so that sendfile(2) may take them. -EOPNOTSUPP: they are to be read
+ * with tree_read (a hole, changed data, the end of the file, or the tree does not know).
+ */
+int tree_map(struct tree *tree, uint64_t id, uint64_t offset, size_t len, struct tree_extent *out);
 int tree_seek(struct tree *tree, uint64_t id, uint64_t offset, int whence, uint64_t *out_offset);
 ssize_t tree_readlink(struct tree *tree, uint64_t id, char *buf, size_t size);
 ssize_t tree_getxattr(struct tree *tree, uint64_t id, const char *name, void *buf, size_t size);
