@@ -13,7 +13,7 @@
 #include "base/checked.h"
 #include "base/log.h"
 #include "format.h"
-#include "json.h"
+#include "base/json.h"
 #include "ls_walk.h"
 #include "view.h"
 

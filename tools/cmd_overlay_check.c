@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "json.h"
+#include "base/json.h"
 #include "overlay/overlay.h"
 
 struct check {

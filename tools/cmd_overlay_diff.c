@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "format.h"
-#include "json.h"
+#include "base/json.h"
 #include "overlay/overlay.h"
 
 struct diff {

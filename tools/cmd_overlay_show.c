@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "format.h"
-#include "json.h"
+#include "base/json.h"
 #include "overlay/overlay.h"
 #include "overlay_facts.h"
 

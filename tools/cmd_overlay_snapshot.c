@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "format.h"
-#include "json.h"
+#include "base/json.h"
 #include "overlay_facts.h"
 
 static int print_snapshot(void *ctx, const struct state_snapshot *snapshot)

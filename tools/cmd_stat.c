@@ -10,7 +10,7 @@
 #include <sys/sysmacros.h>
 
 #include "format.h"
-#include "json.h"
+#include "base/json.h"
 #include "view.h"
 
 /* Calls @print for each extended attribute. Errors are logged with @path. */

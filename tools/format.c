@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
-#include "json.h"
+#include "base/json.h"
 
 struct type {
 	uint32_t format;

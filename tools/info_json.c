@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "json.h"
+#include "base/json.h"
 
 static void print_ext4(struct json *json, const struct ext4_info *info)
 {

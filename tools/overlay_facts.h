@@ -3,7 +3,7 @@
 #ifndef BRAMBLE_TOOLS_OVERLAY_FACTS_H
 #define BRAMBLE_TOOLS_OVERLAY_FACTS_H
 
-#include "json.h"
+#include "base/json.h"
 #include "state/state.h"
 
 struct overlay_facts {

@@ -3,7 +3,7 @@
 
 # shellcheck disable=SC2034 # used by those that source this file
 packages_build=(gcc libc6-dev cmake ninja-build pkg-config libfuse3-dev libutf8proc-dev
-	libsodium-dev liblmdb-dev libinih-dev)
+	libsodium-dev liblmdb-dev libinih-dev libev-dev libtirpc-dev rpcsvc-proto libsystemd-dev)
 packages_run=(fuse3)
 packages_demo=(e2fsprogs dosfstools mtools fdisk)
 packages_test=(clang libclang-rt-dev llvm clang-format shellcheck libcmocka-dev libext2fs-dev

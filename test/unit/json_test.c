@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "json.h"
+#include "base/json.h"
 
 /* One string as it is written. */
 static void assert_written(const char *bytes, size_t len, const char *expected)

@@ -19,7 +19,8 @@ target_compile_definitions(bramble_flags INTERFACE _GNU_SOURCE _FILE_OFFSET_BITS
 	BRAMBLE_VERSION="${PROJECT_VERSION}")
 target_compile_options(bramble_flags INTERFACE -Wall -Wextra -Wconversion -Wshadow
 	-Wstrict-prototypes -Wmissing-prototypes -Wvla)
-target_include_directories(bramble_flags INTERFACE "${PROJECT_SOURCE_DIR}/fs")
+target_include_directories(bramble_flags INTERFACE "${PROJECT_SOURCE_DIR}/fs"
+	"${PROJECT_SOURCE_DIR}/server")
 target_link_libraries(bramble_flags INTERFACE Threads::Threads)
 if(BRAMBLE_WERROR)
 	target_compile_options(bramble_flags INTERFACE -Werror)

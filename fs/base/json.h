@@ -3,8 +3,8 @@
  * Writes JSON (RFC 8259), one line per value. Whatever is put in, what comes out is valid: bytes
  * that are not UTF-8 become U+FFFD.
  */
-#ifndef BRAMBLE_TOOLS_JSON_H
-#define BRAMBLE_TOOLS_JSON_H
+#ifndef BRAMBLE_BASE_JSON_H
+#define BRAMBLE_BASE_JSON_H
 
 #include <stdbool.h>
 #include <stddef.h>

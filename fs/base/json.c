@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* JSON: punctuation, indentation and escapes. */
-#include "json.h"
+#include "base/json.h"
 
 #include <assert.h>
 #include <inttypes.h>

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The configuration file of `bramble serve` (bramble.conf(5)), as a struct. The front door of the
+ * config room, which alone knows inih. A wrong line is an error that names file and line.
+ */
+#ifndef BRAMBLE_CONFIG_CONFIG_H
+#define BRAMBLE_CONFIG_CONFIG_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cleanup.h"
+#include "dhcp/dhcp.h"
+#include "state/state.h"
+
+#define CONFIG_LIST_MAX 64u
+#define CONFIG_SERIAL_BYTES 9u /* 8 hexadecimal digits and NUL */
+
+enum config_join {
+	CONFIG_JOIN_ANY, /* an unknown Pi becomes one of ours at its first permitted mount */
+	CONFIG_JOIN_LISTED, /* it is refused */
+};
+
+enum config_keep {
+	CONFIG_KEEP_YES,
+	CONFIG_KEEP_UNTIL_REBOOT,
+};
+
+/* Who may mount a Pi's tree. */
+enum config_access {
+	CONFIG_ACCESS_MAC, /* the machine with the MAC that is bound to the serial */
+	CONFIG_ACCESS_SUBNET, /* everybody on a network that the server has an interface in */
+	CONFIG_ACCESS_ANY,
+};
+
+struct config_network {
+	struct in_addr address;
+	struct in_addr mask;
+};
+
+/* What holds for one Pi; in [defaults] for all, in [pi SERIAL] for one. */
+struct config_rules {
+	char *image; /* name of an [image] section; owned */
+	char *base; /* a frozen overlay below the Pi's own; owned, or NULL */
+	enum config_join join; /* [defaults] alone */
+	enum config_keep keep;
+	enum config_access access;
+	struct config_network *allow; /* owned: may mount whatever `access` says */
+	size_t allow_count;
+	bool keep_ip; /* a user's own ip= in cmdline.txt stays */
+	bool eeprom_updates; /* pieeprom.* and the like are also served from the shared image */
+	bool root_squash;
+	uint32_t transfer; /* rsize and wsize in nfsroot=, bytes */
+	char *skip_steps[CONFIG_LIST_MAX]; /* provisioning steps that are switched off; owned */
+	size_t skip_steps_count;
+	uint32_t reply_delay_ms; /* DHCP; UINT32_MAX: by model */
+	int kick; /* DHCP: 0 no, 1 yes, -1 by model */
+};
+
+struct config_image {
+	char *name; /* owned */
+	char *file; /* owned */
+	int partition; /* -1: the composed tree */
+};
+
+struct config_pi {
+	char serial[CONFIG_SERIAL_BYTES]; /* empty: a machine that is known by its mac alone */
+	char name[STATE_NAME_MAX + 1]; /* or empty */
+	bool has_mac;
+	uint8_t mac[DHCP_MAC_BYTES];
+	char bootfile[DHCP_BOOTFILE_MAX]; /* or empty */
+	char prefix[33]; /* TFTP_PREFIX_STR of its EEPROM, or empty */
+	struct in_addr address; /* reserved in full mode; 0.0.0.0: none */
+	struct config_rules rules; /* complete: what it does not say is that of [defaults] */
+};
+
+struct config {
+	char *interface; /* NULL: all; owned, as are all strings below */
+	struct in_addr address; /* 0.0.0.0: that of the interface */
+	enum dhcp_mode dhcp;
+	struct dhcp_pool pool;
+	bool tftp, nfs; /* --only */
+	uint8_t (*oui)[3]; /* address prefixes of machines that are taken for a Pi */
+	size_t oui_count;
+	uint16_t dhcp_port, proxy_port, tftp_port, nfs_port, mount_port, portmap_port; /* 0: off */
+	char *state; /* NULL: the usual directory */
+	char *user; /* to run as after the ports are open; NULL: as it was started */
+	unsigned int workers;
+
+	struct config_image *images;
+	size_t images_count;
+	struct config_rules defaults;
+	struct config_pi *pis;
+	size_t pis_count;
+};
+
+/* The values of an empty file. */
+int config_init(struct config *config);
+
+/*
+ * Reads @path into @config, which is as config_init has left it, or as the command line has changed it
+ * before: what the file says then wins over nothing that is in @locked (keys like "server.interface",
+ * NULL at the end; may be NULL). Every error is logged with file and line: -EINVAL.
+ */
+int config_read(struct config *config, const char *path, const char *const *locked);
+
+/* Whether images, bases and names that are referred to exist once; logs: -EINVAL. */
+int config_check(const struct config *config, const char *path);
+
+void config_finish(struct config *config);
+
+const struct config_image *config_find_image(const struct config *config, const char *name);
+
+#endif

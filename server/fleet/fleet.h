@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The fleet: which Raspberry Pis there are, what each of them boots, and who may have what. The front
+ * door of the fleet room. It answers what the three servers ask (struct dhcp_site, tftp_source and
+ * nfs_site), opens and provisions overlays, and remembers in the state directory which machine has
+ * which serial:
+ *
+ *     STATE/pis/SERIAL       struct fleet_record as an INI file
+ *     STATE/handle-key       seals NFS handles
+ *
+ * Everything may be called from any thread. One mutex guards what is known of the Pis; it is never held
+ * while one waits for a disk.
+ */
+#ifndef BRAMBLE_FLEET_FLEET_H
+#define BRAMBLE_FLEET_FLEET_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "config/config.h"
+#include "dhcp/dhcp.h"
+#include "nfs/nfs.h"
+#include "tftp/tftp.h"
+
+struct fleet;
+
+struct fleet_ports {
+	uint16_t nfs;
+	uint16_t mount;
+	/* Whether a client without a port in its command line finds MOUNT: by 111, or 627. */
+	bool findable;
+};
+
+/*
+ * Opens every image of @config (an error of one is logged and fails), and reads what the state directory
+ * has. @config is borrowed until the next fleet_reload, and the end.
+ */
+int fleet_create(const struct config *config, struct fleet **out);
+
+/* Closes all overlays: an error (logged) means that not everything is durable. Accepts NULL. */
+int fleet_destroy(struct fleet *fleet);
+
+/*
+ * Another configuration, which is borrowed from now on, if this succeeds. Pis whose image or base is
+ * another one now change over at their next boot; nobody is disconnected.
+ */
+int fleet_reload(struct fleet *fleet, const struct config *config);
+
+void fleet_set_ports(struct fleet *fleet, const struct fleet_ports *ports);
+
+/* The key of NFS handles, made when it is asked for first. */
+int fleet_handle_key(struct fleet *fleet, uint8_t out_key[NFS_KEY_BYTES]);
+
+/* What the servers ask; ctx is the fleet. */
+struct dhcp_site fleet_dhcp_site(struct fleet *fleet);
+struct tftp_source fleet_tftp_source(struct fleet *fleet);
+struct nfs_site fleet_nfs_site(struct fleet *fleet);
+
+/*
+ * To be told when a Pi begins to load files: its ROM need not be kicked any more. On the loop.
+ */
+void fleet_on_load(struct fleet *fleet,
+		   void (*loading)(void *ctx, const uint8_t mac[DHCP_MAC_BYTES]), void *ctx);
+
+/* From the loop, once in a second: what is to be written back or given up. Must not wait. */
+void fleet_tick(struct fleet *fleet);
+
+/*
+ * Commands of the control socket, in a worker: @argv[0] is the command's first word. What they print
+ * goes to @out, and errors as "bramble: what: why" to @err. Return the exit status.
+ */
+int fleet_command_status(struct fleet *fleet, int argc, char **argv, FILE *out, FILE *err);
+int fleet_command_pi(struct fleet *fleet, int argc, char **argv, FILE *out, FILE *err);
+
+/* Whether the overlay @name is open here, so that `bramble overlay` must come to us. */
+bool fleet_holds(struct fleet *fleet, const char *name);
+int fleet_command_overlay(struct fleet *fleet, int argc, char **argv, FILE *out, FILE *err);
+
+#endif

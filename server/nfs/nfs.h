@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * NFS version 3 (RFC 1813) with its MOUNT protocol, and a port mapper (RFC 1833, version 2): trees on
+ * the network. The front door of the nfs room. Which trees there are, and who may have them, is the
+ * business of whoever starts it.
+ *
+ * What an NFS client was told to be done is durable as RFC 1813 asks for: namespace operations, SETATTR
+ * and FILE_SYNC writes at their reply, unstable writes at COMMIT.
+ */
+#ifndef BRAMBLE_NFS_NFS_H
+#define BRAMBLE_NFS_NFS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "loop/loop.h"
+#include "rpc/rpc.h"
+#include "tree/tree.h"
+
+#define NFS_UUID_BYTES 16u
+#define NFS_KEY_BYTES 16u
+/* Bytes of the longest path in MOUNT (MNTPATHLEN). */
+#define NFS_PATH_MAX 1024u
+
+/*
+ * A tree that clients have. Made, counted and ended by the site. @uuid and @epoch are in each of its
+ * handles: where one of them differs, a handle is stale.
+ */
+struct nfs_export {
+	struct tree *tree;
+	uint8_t uuid[NFS_UUID_BYTES];
+	uint64_t epoch;
+	uint64_t verifier; /* of unstable writes: differs where they may have been lost */
+	uint64_t fsid;
+	bool squash_root; /* uid 0 is nobody */
+	/*
+	 * The site's: a client may have kept an export that is not to be used any more. Atomic.
+	 */
+	bool gone;
+	void *calls; /* the nfs room's: answers to be given again; freed by nfs_export_finish */
+};
+
+struct nfs_site {
+	/*
+	 * MNT of @path by @peer, in a worker: may wait. *@out is returned by `put`. -EACCES: not for
+	 * this peer; -ENOENT: nothing there; *@out_id: the node that the path leads to.
+	 */
+	int (*mount)(void *ctx, const char *path, const struct sockaddr_in *peer,
+		     struct nfs_export **out, uint64_t *out_id);
+
+	/*
+	 * The export of a handle that @peer has used. On the loop while waiting is forbidden, and again
+	 * in a worker if it gave -EAGAIN. -ESTALE: there is none; -EACCES: not for this peer.
+	 */
+	int (*find)(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
+		    const struct sockaddr_in *peer, struct nfs_export **out);
+
+	/* From any thread. */
+	void (*put)(void *ctx, struct nfs_export *export);
+
+	/* For EXPORT and DUMP: gives each path that @peer may mount. On the loop, must not wait. */
+	void (*each)(void *ctx, const struct sockaddr_in *peer,
+		     void (*take)(void *to, const char *path), void *to);
+
+	/* UMNT, and the first call of a connection that changes something: for the site's log. */
+	void (*unmounted)(void *ctx, const char *path, const struct sockaddr_in *peer);
+	void *ctx;
+};
+
+struct nfs_options {
+	uint8_t key[NFS_KEY_BYTES]; /* seals handles; kept as long as clients may have some */
+	uint32_t transfer_max; /* bytes of a READ or WRITE: rtmax, wtmax; at most 1 MiB */
+	uint32_t transfer_preferred; /* rtpref, wtpref */
+};
+
+struct nfs_server;
+
+/* @site is copied, its ctx borrowed. */
+int nfs_server_create(struct loop *loop, const struct nfs_options *options,
+		      const struct nfs_site *site, struct nfs_server **out);
+
+/*
+ * NFS and MOUNT over TCP and UDP at @nfs, MOUNT also at @mount if its port is another one. Errors of
+ * bind(2), not logged. @nfs_fd, @mount_fd: listening TCP sockets to take over; 0 or less: none.
+ */
+int nfs_server_listen(struct nfs_server *server, const struct sockaddr_in *nfs, int nfs_fd);
+int nfs_server_listen_mount(struct nfs_server *server, const struct sockaddr_in *mount,
+			    int mount_fd);
+
+/*
+ * Tells clients the ports: by a port mapper of our own at @address (111 is usual), TCP and UDP; or by
+ * the one that already runs on this host, in a worker's time. -EADDRINUSE, -EACCES as bind(2).
+ */
+int nfs_server_portmap(struct nfs_server *server, const struct sockaddr_in *address, int tcp_fd,
+		       int udp_fd);
+int nfs_server_register(struct nfs_server *server);
+
+/* Ports that are in use, host order; 0: none. */
+uint16_t nfs_server_port(const struct nfs_server *server);
+uint16_t nfs_server_mount_port(const struct nfs_server *server);
+
+/* Calls that are being carried out, of all clients. */
+unsigned int nfs_server_busy(const struct nfs_server *server);
+
+/* No further calls are taken; those under way are answered. */
+void nfs_server_quiesce(struct nfs_server *server);
+
+/* Not while calls are being carried out. Unregisters. Accepts NULL. */
+void nfs_server_destroy(struct nfs_server *server);
+
+/* For the site: the answers that @export keeps for calls that come again are loaded, or released. */
+int nfs_export_start(struct nfs_export *export);
+void nfs_export_finish(struct nfs_export *export);
+
+#endif
