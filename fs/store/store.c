@@ -16,6 +16,7 @@
 #include "base/crc.h"
 #include "base/le.h"
 #include "base/log.h"
+#include "base/wait.h"
 #include "store/store_private.h"
 
 /* The data grow in steps of so many blocks: a hole costs nothing, a call for each block would. */
@@ -238,15 +239,23 @@ static int get_from_layer(struct getting *get, const struct store_layer_record *
 	return get_copy(get, record->value, record->len - STORE_CHECKSUM_BYTES);
 }
 
+int store_layers_read(struct store *store)
+{
+	if (wait_allowed())
+		return -pthread_rwlock_rdlock(&store->layers);
+	return pthread_rwlock_tryrdlock(&store->layers) ? -EAGAIN : 0;
+}
+
 int store_get(struct store *store, const struct store_key *key, void *buf, size_t size,
 	      size_t *out_len)
 {
 	struct getting get = {.store = store, .buf = buf, .size = size};
 	struct store_layer_record record;
-	int err;
-
 	/* held to the end: between two looks the frozen layer may not turn into durable records */
-	pthread_rwlock_rdlock(&store->layers);
+	int err = store_layers_read(store);
+
+	if (err)
+		return err;
 	if (store_layer_get(store->active, key, &record) ||
 	    (store->frozen && store_layer_get(store->frozen, key, &record)))
 		err = get_from_layer(&get, &record);

@@ -13,6 +13,9 @@
  * - A block that was freed is used again only after the transaction that freed it is durable.
  * - Numbers found in records are hostile: store_data_read and _write refuse blocks that were not
  *   taken or marked.
+ * - Where the thread may not wait (base/wait.h) store_get, store_scan and store_data_read give -EAGAIN
+ *   instead. Records are in memory: in layers, or in pages of `meta` that the host has mapped; that it
+ *   may have to read one of these again is left out of account. Changes are for threads that may wait.
  * - After an error of the disk while syncing (-EIO) nothing can be committed any more; what was
  *   committed can still be read. -ENOSPC and -EDQUOT pass: the transaction did not happen.
  */

@@ -10,9 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/wait.h"
 
 int store_datafile_open(struct store_datafile *file, const char *path, bool read_only,
 			uint64_t *out_bytes)
@@ -57,12 +59,26 @@ void store_datafile_close(struct store_datafile *file)
 	file->path = NULL;
 }
 
+/* What is not in memory -EAGAIN where this thread may not wait, also where the host cannot tell. */
+static ssize_t read_some(int fd, void *buf, size_t len, uint64_t offset)
+{
+	struct iovec place = {buf, len};
+	ssize_t n;
+
+	if (wait_allowed())
+		return pread(fd, buf, len, (off_t)offset);
+	n = preadv2(fd, &place, 1, (off_t)offset, RWF_NOWAIT);
+	if (n < 0 && (errno == EOPNOTSUPP || errno == ENOSYS))
+		errno = EAGAIN;
+	return n;
+}
+
 int store_datafile_read(const struct store_datafile *file, void *buf, size_t len, uint64_t offset)
 {
 	uint8_t *to = buf;
 
 	while (len) {
-		ssize_t n = pread(file->fd, to, len, (off_t)offset);
+		ssize_t n = read_some(file->fd, to, len, offset);
 
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -48,6 +48,12 @@ int store_may_change(const struct store *store);
 /* Before the first change: tells the kind. */
 int store_use(struct store *store);
 
+/*
+ * Locks the layers for reading. -EAGAIN: somebody changes them, and this thread may not wait for him,
+ * who may have lost the processor.
+ */
+int store_layers_read(struct store *store);
+
 /* There is something to sync. */
 void store_touch(struct store *store);
 

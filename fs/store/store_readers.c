@@ -9,6 +9,8 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "base/wait.h"
+
 int store_lmdb_error(int rc)
 {
 	switch (rc) {
@@ -89,9 +91,11 @@ int store_readers_take(struct store_readers *readers, MDB_txn **out)
 	int err;
 
 	pthread_mutex_lock(&readers->lock);
-	while (!readers->err && (readers->paused || !readers->idle))
+	while (!readers->err && (readers->paused || !readers->idle) && wait_allowed())
 		pthread_cond_wait(&readers->changed, &readers->lock);
 	err = readers->err;
+	if (!err && (readers->paused || !readers->idle))
+		err = -EAGAIN;
 	if (!err)
 		*out = readers->txns[--readers->idle];
 	pthread_mutex_unlock(&readers->lock);

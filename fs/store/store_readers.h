@@ -29,7 +29,7 @@ int store_readers_init(struct store_readers *readers);
 /* Begins the transactions. -EIO or -ENOMEM: then there are none, and each take gives this error. */
 int store_readers_start(struct store_readers *readers, MDB_env *env);
 
-/* A transaction to read with, until store_readers_give. */
+/* A transaction to read with, until store_readers_give. -EAGAIN: one would have to wait for it. */
 int store_readers_take(struct store_readers *readers, MDB_txn **out);
 void store_readers_give(struct store_readers *readers, MDB_txn *txn);
 

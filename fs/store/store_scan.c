@@ -206,7 +206,11 @@ static int collect_batch(struct scan *scan)
 	scan->used = 0;
 	scan->records = 0;
 	scan->looks = 0;
-	pthread_rwlock_rdlock(&store->layers);
+	err = store_layers_read(store);
+	if (err) {
+		scan->end = true;
+		return err;
+	}
 	place_start(scan, &scan->active, store->active);
 	place_start(scan, &scan->frozen, store->frozen);
 	err = store->ops->walk(store, scan->at.len ? &scan->at : NULL, take_durable, scan);

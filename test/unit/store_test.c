@@ -2,7 +2,9 @@
 /* What a store promises for records: transactions and scans, with one thread. */
 #include "support/store_fixture.h"
 
+#include "base/wait.h"
 #include "store/store_layer.h"
+#include "store/store_ops.h"
 
 static struct store_key key_of(const char *text)
 {
@@ -413,6 +415,39 @@ static void scan_goes_on_behind_the_longest_keys(void **state)
 	assert_int_equal(count, 256);
 }
 
+static int count_records(void *ctx, const struct store_key *key, const void *value, size_t len)
+{
+	(void)key;
+	(void)value;
+	(void)len;
+	++*(unsigned int *)ctx;
+	return 0;
+}
+
+static void who_may_not_wait_is_told_to_come_again(void **state)
+{
+	struct store *store = *state;
+	struct store_key key = key_number("n", 1);
+	const struct store_key prefix = {.len = 0};
+	unsigned int value = 0;
+	unsigned int count = 0;
+	size_t len;
+
+	put(store, 1, 10);
+	wait_forbid();
+	assert_has(store, 1, 10);
+	assert_int_equal(store_scan(store, &prefix, NULL, count_records, &count), 0);
+	assert_int_equal(count, 1);
+	pthread_rwlock_wrlock(&store->layers);
+	assert_int_equal(store_get(store, &key, &value, sizeof(value), &len), -EAGAIN);
+	assert_int_equal(store_scan(store, &prefix, NULL, count_records, &count), -EAGAIN);
+	pthread_rwlock_unlock(&store->layers);
+	assert_has(store, 1, 10);
+	wait_allow();
+	assert_int_equal(value, 0);
+	assert_int_equal(count, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_store, close_store)
 
 int main(void)
@@ -430,6 +465,7 @@ int main(void)
 		TEST(scan_stays_right_while_it_changes_what_it_reads),
 		TEST(scan_passes_many_deleted_records),
 		TEST(scan_goes_on_behind_the_longest_keys),
+		TEST(who_may_not_wait_is_told_to_come_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
