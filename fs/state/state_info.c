@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The info of an overlay as an INI file, by inih: one table of keys for reading and writing.
+ * The info of an overlay as an INI file: one table of keys for reading and writing.
  *
  *     [overlay]   format, uuid, epoch, created, used, partition, next-id;
  *                 empty, in-use, restoring: if so; seal: if frozen
  *     [image]     path, fingerprint; size, mtime, ctime, device, inode: if known
  *     [base]      name, uuid, seal: if it is made on another overlay
  *
- * inih takes lines of less than 200 bytes and knows comments within them, so a path is written like
- * that of a URL, in pieces: lines that begin with a tab continue it.
+ * Lines are short and have comments within them (keyfile.h), so a path is written like that of a URL, in
+ * pieces: lines that begin with a tab continue it.
  */
 #include "state/state_private.h"
 
 #include <errno.h>
-#include <ini.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/log.h"
+#include "keyfile/keyfile.h"
 
 #define PIECE_BYTES 96u
 
@@ -72,43 +72,12 @@ static const struct key {
 
 struct parse {
 	const char *file;
-	const char *text;
-	size_t len;
-	size_t at;
-	unsigned int line; /* the one that inih deals with */
-	bool continued; /* it begins with a blank */
 	uint32_t given; /* bits of the keys */
 	uint64_t format;
-	int err; /* logged */
 	struct state_info info;
 	char path[PATH_MAX];
 	size_t path_len;
 };
-
-/* Gives inih one line, as fgets(3) would. */
-static char *next_line(char *str, int num, void *stream)
-{
-	struct parse *p = stream;
-	const char *line = p->text + p->at;
-	const char *end;
-	size_t len;
-
-	if (p->err || p->at == p->len)
-		return NULL;
-	end = memchr(line, '\n', p->len - p->at);
-	len = end ? (size_t)(end - line) + 1 : p->len - p->at;
-	p->line++;
-	if (num < 1 || len >= (size_t)num) {
-		log_error("%s:%u: the line is too long", p->file, p->line);
-		p->err = -EUCLEAN;
-		return NULL;
-	}
-	memcpy(str, line, len);
-	str[len] = '\0';
-	p->continued = *line == ' ' || *line == '\t';
-	p->at += len;
-	return str;
-}
 
 static int hex_value(char digit)
 {
@@ -160,45 +129,44 @@ static bool is_format(const char *section, const char *name)
 }
 
 /* Wants of the file nothing but its version, whatever else a later version has in it. */
-static int take_format(void *ctx, const char *section, const char *name, const char *value)
+static int take_format(void *ctx, const struct keyfile_line *line)
 {
 	struct parse *p = ctx;
 
-	if (!value || !is_format(section, name) || (p->given & FORMAT_BIT))
-		return 1;
-	if (!state_value_parse(STATE_VALUE_U64, value, &p->format) || p->format == 0) {
-		log_error("%s:%u: format: not the number of a format", p->file, p->line);
-		p->err = -EUCLEAN;
-		return 1;
+	if (!is_format(line->section, line->key) || (p->given & FORMAT_BIT))
+		return 0;
+	if (!state_value_parse(STATE_VALUE_U64, line->value, &p->format) || p->format == 0) {
+		log_error("%s:%u: format: not the number of a format", p->file, line->number);
+		return -EUCLEAN;
 	}
 	p->given |= FORMAT_BIT;
-	return 1;
+	return 0;
 }
 
-static int take_path(struct parse *p, const char *value)
+static int take_path(struct parse *p, const struct keyfile_line *line)
 {
-	if ((p->given & PATH_BIT) && !p->continued) {
-		log_error("%s:%u: path: given twice", p->file, p->line);
+	if ((p->given & PATH_BIT) && !line->continued) {
+		log_error("%s:%u: path: given twice", p->file, line->number);
 		return -EUCLEAN;
 	}
 	p->given |= PATH_BIT;
-	if (!add_to_path(p, value)) {
-		log_error("%s:%u: path: not an absolute path", p->file, p->line);
+	if (!add_to_path(p, line->value)) {
+		log_error("%s:%u: path: not an absolute path", p->file, line->number);
 		return -EUCLEAN;
 	}
 	return 0;
 }
 
-static int take_value(struct parse *p, const struct key *key, const char *value)
+static int take_value(struct parse *p, const struct key *key, const struct keyfile_line *line)
 {
 	uint32_t bit = BIT_OF((size_t)(key - keys));
 
 	if (p->given & bit) {
-		log_error("%s:%u: %s: given twice", p->file, p->line, key->name);
+		log_error("%s:%u: %s: given twice", p->file, line->number, key->name);
 		return -EUCLEAN;
 	}
-	if (!state_value_parse(key->kind, value, (char *)&p->info + key->offset)) {
-		log_error("%s:%u: %s: not %s", p->file, p->line, key->name,
+	if (!state_value_parse(key->kind, line->value, (char *)&p->info + key->offset)) {
+		log_error("%s:%u: %s: not %s", p->file, line->number, key->name,
 			  state_value_kind_name(key->kind));
 		return -EUCLEAN;
 	}
@@ -206,38 +174,19 @@ static int take_value(struct parse *p, const struct key *key, const char *value)
 	return 0;
 }
 
-static int take_key(void *ctx, const char *section, const char *name, const char *value)
+static int take_key(void *ctx, const struct keyfile_line *line)
 {
-	const struct key *key = find_key(section, name);
 	struct parse *p = ctx;
+	const struct key *key;
 
-	if (p->err || !value)
-		return 1;
-	if (is_path(section, name))
-		p->err = take_path(p, value);
-	else if (key)
-		p->err = take_value(p, key, value);
-	else if (!is_format(section, name))
-		log_warn("%s:%u: %s in section [%s]: unknown, left alone", p->file, p->line, name,
-			 section);
-	return 1;
-}
-
-static int parse_with(struct parse *p, ini_handler take)
-{
-	int line;
-
-	p->at = 0;
-	p->line = 0;
-	line = ini_parse_stream(next_line, p, take, p);
-	if (p->err)
-		return p->err;
-	if (line < 0)
-		return -ENOMEM;
-	if (line > 0 && take == take_key) {
-		log_error("%s:%d: neither [SECTION] nor KEY = VALUE", p->file, line);
-		return -EUCLEAN;
-	}
+	if (is_path(line->section, line->key))
+		return take_path(p, line);
+	key = find_key(line->section, line->key);
+	if (key)
+		return take_value(p, key, line);
+	if (!is_format(line->section, line->key))
+		log_warn("%s:%u: %s in section [%s]: unknown, left alone", p->file, line->number,
+			 line->key, line->section);
 	return 0;
 }
 
@@ -252,7 +201,7 @@ static bool is_given(const struct parse *p, enum presence presence)
 
 static int missing(const struct parse *p, const char *section, const char *name)
 {
-	log_error("%s:%u: %s is missing in section [%s]", p->file, p->line, name, section);
+	log_error("%s: %s is missing in section [%s]", p->file, name, section);
 	return -EUCLEAN;
 }
 
@@ -273,9 +222,9 @@ static int check_presence(const struct parse *p)
 	return 0;
 }
 
-static int parse_all(struct parse *p)
+static int parse_all(struct parse *p, const char *text, size_t len)
 {
-	int err = parse_with(p, take_format);
+	int err = keyfile_parse(p->file, text, len, KEYFILE_LENIENT, take_format, p);
 
 	if (err)
 		return err;
@@ -288,7 +237,7 @@ static int parse_all(struct parse *p)
 			  p->file, (unsigned long long)p->format, STATE_FORMAT);
 		return -EPROTONOSUPPORT;
 	}
-	err = parse_with(p, take_key);
+	err = keyfile_parse(p->file, text, len, 0, take_key, p);
 	return err ? err : check_presence(p);
 }
 
@@ -299,14 +248,8 @@ int state_info_parse(const char *file, const char *text, size_t len, struct stat
 
 	if (!p)
 		return -ENOMEM;
-	if (memchr(text, '\0', len)) {
-		log_error("%s: has zero bytes: damaged", file);
-		return -EUCLEAN;
-	}
 	p->file = file;
-	p->text = text;
-	p->len = len;
-	err = parse_all(p);
+	err = parse_all(p, text, len);
 	if (err)
 		return err;
 	p->info.frozen = is_given(p, IF_FROZEN);

@@ -196,7 +196,7 @@ static void an_unknown_key_is_a_warning(void **state)
 static void a_missing_key_is_named(void **state)
 {
 	(void)state;
-	refused(HEAD IMAGE, FILE_NAME ":9: partition is missing in section [overlay]");
+	refused(HEAD IMAGE, FILE_NAME ": partition is missing in section [overlay]");
 	refused(HEAD MIDDLE, "path is missing in section [image]");
 	refused(HEAD MIDDLE IMAGE "size = 1\n", "mtime is missing in section [image]");
 	refused(HEAD MIDDLE IMAGE "[base]\nname = golden\n", "uuid is missing in section [base]");
