@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The configuration file of `bramble serve` (bramble.conf(5)), as a struct. The front door of the
- * config room, which alone knows inih. A wrong line is an error that names file and line.
+ * config room (INI by fs/keyfile). A wrong line is an error that names file and line.
  */
 #ifndef BRAMBLE_CONFIG_CONFIG_H
 #define BRAMBLE_CONFIG_CONFIG_H
@@ -52,6 +52,11 @@ struct config_rules {
 	bool keep_ip; /* a user's own ip= in cmdline.txt stays */
 	bool eeprom_updates; /* pieeprom.* and the like are also served from the shared image */
 	bool root_squash;
+	/*
+	 * Calls must come from a port below 1024, which only root of the Pi can have, but from the
+	 * server's own host: as knfsd's "secure". Default: yes.
+	 */
+	bool reserved_ports;
 	uint32_t transfer; /* rsize and wsize in nfsroot=, bytes */
 	char *skip_steps[CONFIG_LIST_MAX]; /* provisioning steps that are switched off; owned */
 	size_t skip_steps_count;

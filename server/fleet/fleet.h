@@ -76,8 +76,12 @@ void fleet_tick(struct fleet *fleet);
 int fleet_command_status(struct fleet *fleet, int argc, char **argv, FILE *out, FILE *err);
 int fleet_command_pi(struct fleet *fleet, int argc, char **argv, FILE *out, FILE *err);
 
-/* Whether the overlay @name is open here, so that `bramble overlay` must come to us. */
-bool fleet_holds(struct fleet *fleet, const char *name);
-int fleet_command_overlay(struct fleet *fleet, int argc, char **argv, FILE *out, FILE *err);
+/*
+ * `bramble overlay` works on an overlay that is open here as on any other: it asks the server to let go
+ * of it, and locks it. Syncs and closes the overlay @name, in a worker; calls of its Pi are told to come
+ * again until the overlay can be opened here once more, 5 s after this if nobody has locked it. -ENOENT:
+ * it is not open here.
+ */
+int fleet_lend(struct fleet *fleet, const char *name);
 
 #endif

@@ -39,6 +39,7 @@ struct nfs_export {
 	 * The site's: a client may have kept an export that is not to be used any more. Atomic.
 	 */
 	bool gone;
+	uint64_t changes; /* calls that have changed something. Atomic */
 	void *calls; /* the nfs room's: answers to be given again; freed by nfs_export_finish */
 };
 
@@ -52,7 +53,8 @@ struct nfs_site {
 
 	/*
 	 * The export of a handle that @peer has used. On the loop while waiting is forbidden, and again
-	 * in a worker if it gave -EAGAIN. -ESTALE: there is none; -EACCES: not for this peer.
+	 * in a worker if it gave -EAGAIN. -ESTALE: there is none; -EACCES: not for this peer; -EAGAIN in
+	 * a worker: it is busy for some seconds, the client is told to come again (NFS3ERR_JUKEBOX).
 	 */
 	int (*find)(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
 		    const struct sockaddr_in *peer, struct nfs_export **out);
@@ -64,7 +66,7 @@ struct nfs_site {
 	void (*each)(void *ctx, const struct sockaddr_in *peer,
 		     void (*take)(void *to, const char *path), void *to);
 
-	/* UMNT, and the first call of a connection that changes something: for the site's log. */
+	/* UMNT: for the site's log. */
 	void (*unmounted)(void *ctx, const char *path, const struct sockaddr_in *peer);
 	void *ctx;
 };
