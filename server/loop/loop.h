@@ -84,7 +84,9 @@ struct loop_later;
 typedef void (*loop_later_fn)(struct loop_later *later);
 
 struct loop_later {
-	struct loop_later *next, **link; /* NULL: not waiting */
+	struct loop *loop;
+	struct loop_later *next;
+	struct loop_later **link; /* NULL: not waiting */
 	loop_later_fn run;
 };
 
@@ -133,8 +135,10 @@ struct loop_datagram {
 	const uint8_t *data; /* valid during the callback */
 	size_t len;
 	struct sockaddr_in from;
-	struct in_addr to; /* as the sender had it: may be a broadcast address */
-	unsigned int interface; /* index of the one that it came in by */
+	/* As the sender had it: may be a broadcast address. Of a connected socket: its own address. */
+	struct in_addr to;
+	unsigned int
+		interface; /* index of the one that it came in by; 0: the socket is connected */
 };
 
 struct loop_udp;
@@ -143,6 +147,9 @@ typedef void (*loop_udp_fn)(struct loop_udp *udp, const struct loop_datagram *da
 struct loop_udp {
 	struct loop_io io;
 	int fd; /* owned; -1: closed */
+	bool connected;
+	struct sockaddr_in peer; /* if connected, as is @local */
+	struct in_addr local;
 	loop_udp_fn receive;
 };
 
@@ -165,15 +172,33 @@ void loop_udp_close(struct loop_udp *udp);
 /*
  * Sends to @to (NULL: the connected peer), from @from (0.0.0.0: as the kernel routes) by @interface
  * (0: as the kernel routes). -EAGAIN: the socket's buffer is full, the datagram was not sent.
+ * -ECONNREFUSED: an earlier one found nobody at the connected peer's port; this one was not sent.
  */
 int loop_udp_send(struct loop_udp *udp, const void *data, size_t len, const struct sockaddr_in *to,
 		  struct in_addr from, unsigned int interface);
+
+/*
+ * Sends @count datagrams, at most LOOP_UDP_MANY, to the connected peer by as few calls as possible.
+ * Each is a head and a body; all but the last are of the same length. How many were sent: fewer where
+ * the socket's buffer is full; or an error if it was none.
+ */
+#define LOOP_UDP_MANY 64u
+struct loop_udp_out {
+	const void *head;
+	size_t head_len; /* bytes */
+	const void *body;
+	size_t body_len; /* bytes; 0: no body */
+};
+int loop_udp_send_many(struct loop_udp *udp, const struct loop_udp_out *out, unsigned int count);
 
 /* Streams ------------------------------------------------------------------------------------ */
 
 struct loop_listener;
 
-/* @fd is the new connection, non-blocking and close-on-exec; the callee owns it. */
+/*
+ * @fd is the new connection, non-blocking and close-on-exec; the callee owns it. @peer: NULL for a
+ * socket of the file system.
+ */
 typedef void (*loop_accept_fn)(struct loop_listener *listener, int fd,
 			       const struct sockaddr_in *peer);
 
@@ -181,6 +206,7 @@ struct loop_listener {
 	struct loop_io io;
 	struct loop_timer pause; /* after EMFILE: accepts again a little later */
 	int fd; /* owned; -1: closed */
+	bool is_unix;
 	loop_accept_fn accept;
 };
 
@@ -188,7 +214,10 @@ struct loop_listener {
 int loop_listen(struct loop *loop, struct loop_listener *listener,
 		const struct sockaddr_in *address, int fd, loop_accept_fn accept);
 
-/* A socket of the file system at @path with @mode; one that nobody listens at is replaced. */
+/*
+ * A socket of the file system at @path with @mode; one that nobody listens at is replaced, else
+ * -EADDRINUSE. loop_listener_close removes it.
+ */
 int loop_listen_unix(struct loop *loop, struct loop_listener *listener, const char *path,
 		     mode_t mode, loop_accept_fn accept);
 void loop_listener_close(struct loop_listener *listener);
