@@ -17,7 +17,7 @@ struct keyfile_line {
 	const char *file; /* names the file in messages */
 	unsigned int number; /* from 1 on */
 	const char *section; /* empty before the first one */
-	const char *key;
+	const char *key; /* NULL: the section begins here (KEYFILE_SECTIONS) */
 	const char *value;
 	bool continued; /* another line of the same value */
 };
@@ -27,8 +27,13 @@ typedef int (*keyfile_fn)(void *ctx, const struct keyfile_line *line);
 
 /* Lines that are neither a section nor a key are passed over instead of logged and an error. */
 #define KEYFILE_LENIENT 1u
+/* Also gives the line that begins a section, be there keys in it or not. */
+#define KEYFILE_SECTIONS 2u
 
-/* Gives @take each key of @text. -EUCLEAN: logged, with file and line, after @take had the others. */
+/*
+ * Gives @take each key of @text. -EUCLEAN: lines were wrong; each is logged with file and line, and
+ * @take had all others.
+ */
 int keyfile_parse(const char *file, const char *text, size_t len, unsigned int flags,
 		  keyfile_fn take, void *ctx);
 
