@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/wait.h"
 
 struct slice {
 	struct image base;
@@ -28,9 +29,19 @@ int image_read_at(struct image *img, void *buf, size_t len, uint64_t offset)
 	return img->ops->read_at(img, buf, len, offset);
 }
 
+int image_locate(struct image *img, uint64_t offset, size_t *len, int *out_fd, uint64_t *out_offset)
+{
+	if (*len == 0 || !range_fits(offset, *len, img->size))
+		return -ERANGE;
+	if (!img->ops->locate)
+		return -EOPNOTSUPP;
+	return img->ops->locate(img, offset, len, out_fd, out_offset);
+}
+
 void image_will_need(struct image *img, uint64_t offset, uint64_t len)
 {
-	if (img->ops->will_need && offset < img->size)
+	/* to start reading may wait for memory, or for a disk that has enough to do */
+	if (img->ops->will_need && offset < img->size && wait_allowed())
 		img->ops->will_need(img, offset, min_u64(len, img->size - offset));
 }
 
@@ -52,6 +63,14 @@ static int slice_read_at(struct image *img, void *buf, size_t len, uint64_t offs
 	return image_read_at(slice->parent, buf, len, slice->start + offset);
 }
 
+static int slice_locate(struct image *img, uint64_t offset, size_t *len, int *out_fd,
+			uint64_t *out_offset)
+{
+	struct slice *slice = container_of(img, struct slice, base);
+
+	return image_locate(slice->parent, slice->start + offset, len, out_fd, out_offset);
+}
+
 static void slice_will_need(struct image *img, uint64_t offset, uint64_t len)
 {
 	struct slice *slice = container_of(img, struct slice, base);
@@ -62,6 +81,7 @@ static void slice_will_need(struct image *img, uint64_t offset, uint64_t len)
 static const struct image_ops slice_ops = {
 	.kind = "slice",
 	.read_at = slice_read_at,
+	.locate = slice_locate,
 	.will_need = slice_will_need,
 	.close = free_image,
 };

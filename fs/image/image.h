@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * struct image: a fixed number of bytes, readable at any offset. The front door of the image room.
- * Reads are safe from any number of threads at once. Nothing is ever written.
+ * Reads are safe from any number of threads at once. Nothing is ever written. A thread that may not
+ * wait (base/wait.h) gets -EAGAIN for what is not in memory.
  */
 #ifndef BRAMBLE_IMAGE_IMAGE_H
 #define BRAMBLE_IMAGE_IMAGE_H
@@ -18,6 +19,10 @@ struct image_ops {
 
 	/* Fills all of @buf. The range is already known to lie inside the image. */
 	int (*read_at)(struct image *img, void *buf, size_t len, uint64_t offset);
+
+	/* See image_locate. NULL: -EOPNOTSUPP. */
+	int (*locate)(struct image *img, uint64_t offset, size_t *len, int *out_fd,
+		      uint64_t *out_offset);
 
 	/* The range, which lies inside the image, will be read soon. NULL: nothing to be done. */
 	void (*will_need)(struct image *img, uint64_t offset, uint64_t len);
@@ -65,6 +70,14 @@ int image_memory(const void *data, size_t size, struct image **out);
  * shorter since it was opened). Never a short read.
  */
 int image_read_at(struct image *img, void *buf, size_t len, uint64_t offset);
+
+/*
+ * Where the first bytes of the range, which lies inside the image, are in a file of the host: at
+ * *@out_offset of *@out_fd, which is open as long as the image. *@len becomes how many of them are there
+ * in one piece, at least 1. -EOPNOTSUPP: they are to be read. -ERANGE: outside the image.
+ */
+int image_locate(struct image *img, uint64_t offset, size_t *len, int *out_fd,
+		 uint64_t *out_offset);
 
 /* A hint: the part of the range that lies inside the image is worth reading ahead. */
 void image_will_need(struct image *img, uint64_t offset, uint64_t len);

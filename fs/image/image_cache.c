@@ -3,7 +3,7 @@
  * An image behind a small cache, for metadata: structures of a few hundred bytes that lie side by
  * side, where one read of a chunk saves a system call for each of its neighbours. Direct-mapped;
  * each slot has a lock of its own, which is held while its chunk is read, so that many who want the
- * same chunk read it once.
+ * same chunk read it once. Whoever may not wait, and finds it locked, asks the image itself.
  */
 #include "image/image.h"
 
@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/wait.h"
 
 #define CHUNK_BYTES 4096u
 #define SLOTS 256u
@@ -52,6 +53,14 @@ static int fill(const struct cache *cache, struct slot *slot, uint64_t chunk)
 	return err;
 }
 
+/* False: somebody reads it, and this thread may not wait. */
+static bool lock_slot(struct slot *slot)
+{
+	if (wait_allowed())
+		return pthread_mutex_lock(&slot->lock) == 0;
+	return pthread_mutex_trylock(&slot->lock) == 0;
+}
+
 static int cache_read_at(struct image *img, void *buf, size_t len, uint64_t offset)
 {
 	struct cache *cache = container_of(img, struct cache, base);
@@ -62,13 +71,22 @@ static int cache_read_at(struct image *img, void *buf, size_t len, uint64_t offs
 
 	if (len > CHUNK_BYTES - into)
 		return image_read_at(cache->parent, buf, len, offset);
-	pthread_mutex_lock(&slot->lock);
+	if (!lock_slot(slot))
+		return image_read_at(cache->parent, buf, len, offset);
 	err = fill(cache, slot, chunk);
 	if (err == 0)
 		memcpy(buf, slot->bytes + into, len);
 	pthread_mutex_unlock(&slot->lock);
 	/* a neighbour that cannot be read is no reason to lose what was asked for */
 	return err ? image_read_at(cache->parent, buf, len, offset) : 0;
+}
+
+static int cache_locate(struct image *img, uint64_t offset, size_t *len, int *out_fd,
+			uint64_t *out_offset)
+{
+	struct cache *cache = container_of(img, struct cache, base);
+
+	return image_locate(cache->parent, offset, len, out_fd, out_offset);
 }
 
 static void cache_close(struct image *img)
@@ -83,6 +101,7 @@ static void cache_close(struct image *img)
 static const struct image_ops cache_ops = {
 	.kind = "cache",
 	.read_at = cache_read_at,
+	.locate = cache_locate,
 	.close = cache_close,
 };
 

@@ -9,26 +9,50 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/checked.h"
 #include "base/log.h"
+#include "base/wait.h"
 #include "image/image_container.h"
 
 struct raw {
 	struct image base;
 	int fd;
+	bool in_memory; /* on a file system that has no disk */
 };
+
+/*
+ * All of it, or nothing. Where the host's file system cannot tell what is in its page cache
+ * (EOPNOTSUPP: overlayfs and FUSE among others), everything could be on a disk.
+ */
+static int read_without_waiting(struct raw *raw, void *buf, size_t len, uint64_t offset)
+{
+	struct iovec iov = {.iov_base = buf, .iov_len = len};
+	ssize_t n;
+
+	if (raw->in_memory)
+		n = pread(raw->fd, buf, len, (off_t)offset);
+	else
+		n = preadv2(raw->fd, &iov, 1, (off_t)offset, RWF_NOWAIT);
+	return n == (ssize_t)len ? 0 : -EAGAIN;
+}
 
 static int raw_read_at(struct image *img, void *buf, size_t len, uint64_t offset)
 {
 	struct raw *raw = container_of(img, struct raw, base);
 	uint8_t *p = buf;
 
+	if (!wait_allowed())
+		return read_without_waiting(raw, buf, len, offset);
 	while (len) {
 		ssize_t n = pread(raw->fd, p, len, (off_t)offset);
 
@@ -44,6 +68,18 @@ static int raw_read_at(struct image *img, void *buf, size_t len, uint64_t offset
 		len -= (size_t)n;
 		offset += (uint64_t)n;
 	}
+	return 0;
+}
+
+/* The file itself may become shorter: that is for sendfile(2) to find. */
+static int raw_locate(struct image *img, uint64_t offset, size_t *len, int *out_fd,
+		      uint64_t *out_offset)
+{
+	struct raw *raw = container_of(img, struct raw, base);
+
+	(void)len;
+	*out_fd = raw->fd;
+	*out_offset = offset;
 	return 0;
 }
 
@@ -65,6 +101,7 @@ static void raw_close(struct image *img)
 static const struct image_ops raw_ops = {
 	.kind = "raw",
 	.read_at = raw_read_at,
+	.locate = raw_locate,
 	.will_need = raw_will_need,
 	.close = raw_close,
 };
@@ -91,6 +128,16 @@ static int measure(int fd, uint64_t *out_size, uint32_t *out_sector_size)
 	return 0;
 }
 
+/* Of the file's own file system: a device's node may well lie on one in memory. */
+static bool is_in_memory(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && fstatfs(fd, &fs) == 0 &&
+	       (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
 int image_open(const char *path, struct image **out)
 {
 	CLEANUP(closep) int fd = -1;
@@ -112,6 +159,7 @@ int image_open(const char *path, struct image **out)
 	raw->base.ops = &raw_ops;
 	raw->base.size = size;
 	raw->base.sector_size = sector_size;
+	raw->in_memory = is_in_memory(fd);
 	raw->fd = take_fd(&fd);
 	err = image_container_check(&raw->base, path);
 	if (err) {

@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/wait.h"
 #include "image/image.h"
 #include "image/image_container.h"
+#include "support/flaky_image.h"
 
 static char last_line[512];
 
@@ -176,6 +178,84 @@ static void a_file_cut_underneath_gives_eio_and_the_rest(void **state)
 	close(fd);
 }
 
+static void what_lies_in_memory_is_read_without_waiting(void **state)
+{
+	struct image *img;
+	char path[64];
+	char buf[100];
+	int fd = memfd_create("image", MFD_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_int_equal(image_open(path, &img), 0);
+	assert_int_equal(ftruncate(fd, 1000), 0);
+	log_set_sink(keep_line, NULL);
+	last_line[0] = '\0';
+	wait_forbid();
+	assert_int_equal(image_read_at(img, buf, sizeof(buf), 900), 0);
+	/* why it is not there is for somebody else to find out, and to log */
+	assert_int_equal(image_read_at(img, buf, sizeof(buf), 901), -EAGAIN);
+	wait_allow();
+	assert_string_equal(last_line, "");
+	assert_int_equal(image_read_at(img, buf, sizeof(buf), 901), -EIO);
+	log_set_sink(NULL, NULL);
+	image_close(img);
+	close(fd);
+}
+
+static void a_cache_remembers_nothing_of_what_it_could_not_get(void **state)
+{
+	static uint8_t data[8192];
+	struct image *img = memory(data, sizeof(data));
+	struct image *flaky, *cache;
+	uint8_t buf[4] = {0};
+
+	(void)state;
+	data[5000] = 7;
+	flaky = flaky_open(img, 1);
+	assert_non_null(flaky);
+	assert_int_equal(image_cache(flaky, &cache), 0);
+	wait_forbid();
+	assert_int_equal(image_read_at(cache, buf, 4, 5000), -EAGAIN);
+	wait_allow();
+	assert_int_equal(image_read_at(cache, buf, 4, 5000), 0);
+	assert_int_equal(buf[0], 7);
+	wait_forbid();
+	assert_int_equal(image_read_at(cache, buf, 4, 5000), 0);
+	assert_int_equal(image_read_at(cache, buf, 4, 100), -EAGAIN);
+	wait_allow();
+	image_close(cache);
+	image_close(flaky);
+	image_close(img);
+}
+
+static void only_what_lies_in_a_file_has_a_place(void **state)
+{
+	static const uint8_t data[10];
+	struct image *img = memory(data, sizeof(data)), *slice;
+	uint64_t offset;
+	char path[64];
+	size_t len = 5;
+	int place, fd = memfd_create("image", MFD_CLOEXEC);
+
+	(void)state;
+	assert_int_equal(image_locate(img, 0, &len, &place, &offset), -EOPNOTSUPP);
+	image_close(img);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	assert_int_equal(image_open(path, &img), 0);
+	assert_int_equal(image_slice(img, 1000, 100, &slice), 0);
+	assert_int_equal(image_locate(slice, 10, &len, &place, &offset), 0);
+	assert_int_equal(offset, 1010);
+	assert_int_equal(len, 5);
+	len = 91;
+	assert_int_equal(image_locate(slice, 10, &len, &place, &offset), -ERANGE);
+	image_close(slice);
+	image_close(img);
+	close(fd);
+}
+
 static void what_is_no_file_is_refused(void **state)
 {
 	struct image *img;
@@ -195,6 +275,9 @@ int main(void)
 		cmocka_unit_test(containers_are_known_by_their_magic),
 		cmocka_unit_test(boot_code_may_begin_with_a_short_magic),
 		cmocka_unit_test(a_file_cut_underneath_gives_eio_and_the_rest),
+		cmocka_unit_test(what_lies_in_memory_is_read_without_waiting),
+		cmocka_unit_test(a_cache_remembers_nothing_of_what_it_could_not_get),
+		cmocka_unit_test(only_what_lies_in_a_file_has_a_place),
 		cmocka_unit_test(what_is_no_file_is_refused),
 	};
 
