@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/wait.h"
 
 #define READ_MAX_BYTES (128u << 20) /* more would take too long */
 #define GROUPS_MAX 65536u
@@ -125,6 +126,9 @@ bool ext4_xattr_lacks(struct ext4 *fs, const char *name)
 
 	/* a fast commit may bring inodes that the tables do not have */
 	if (fs->fast)
+		return false;
+	/* whoever may not wait has to ask again */
+	if (!wait_allowed() && !(atomic_load(&fs->xattr_census) & CENSUS_DONE))
 		return false;
 	if (atomic_compare_exchange_strong(&fs->xattr_census, &census, CENSUS_STARTED))
 		count(fs);

@@ -69,6 +69,31 @@ ssize_t ext4_file_read(struct ext4 *fs, const struct ext4_inode *inode, void *bu
 	return err ? err : (ssize_t)len;
 }
 
+int ext4_file_locate(struct ext4 *fs, const struct ext4_inode *inode, uint64_t offset, size_t len,
+		     struct tree_extent *out)
+{
+	uint64_t into = offset % fs->block_size;
+	struct tree_extent extent;
+	struct ext4_run run;
+	int err;
+
+	if (offset >= inode->size || inode->flags & EXT4_FL_INLINE_DATA)
+		return -EOPNOTSUPP;
+	err = ext4_map(fs, inode, offset / fs->block_size, &run);
+	if (err)
+		return err;
+	if (run.kind != EXT4_RUN_MAPPED)
+		return -EOPNOTSUPP;
+	extent.len = (size_t)min_u64(min_u64(len, inode->size - offset),
+				     run.count * fs->block_size - into);
+	err = image_locate(fs->img, run.physical * fs->block_size + into, &extent.len, &extent.fd,
+			   &extent.offset);
+	if (err)
+		return err == -ERANGE ? -EOPNOTSUPP : err; /* cut off: reading says so */
+	*out = extent;
+	return 0;
+}
+
 int ext4_file_seek(struct ext4 *fs, const struct ext4_inode *inode, uint64_t offset, int whence,
 		   uint64_t *out_offset)
 {

@@ -175,6 +175,10 @@ int ext4_indirect_check_root(struct ext4 *fs, const struct ext4_inode *inode);
 /* ext4_file.c */
 ssize_t ext4_file_read(struct ext4 *fs, const struct ext4_inode *inode, void *buf, size_t len,
 		       uint64_t offset);
+
+/* See tree_map. */
+int ext4_file_locate(struct ext4 *fs, const struct ext4_inode *inode, uint64_t offset, size_t len,
+		     struct tree_extent *out);
 int ext4_file_seek(struct ext4 *fs, const struct ext4_inode *inode, uint64_t offset, int whence,
 		   uint64_t *out_offset);
 

@@ -10,6 +10,7 @@
 
 #include "base/checked.h"
 #include "base/crc.h"
+#include "base/wait.h"
 
 #define GROUPS_TO_COUNT (1u << 20)
 
@@ -176,7 +177,10 @@ static uint64_t descriptor_blocks(const struct ext4 *fs, uint32_t group)
 	return div_round_up(fs->groups_count, per_meta);
 }
 
-/* Blocks that can never hold data: the kernel's ext4_calculate_overhead. */
+/*
+ * Blocks that can never hold data: the kernel's ext4_calculate_overhead. A journal that cannot be read
+ * counts for nothing.
+ */
 static uint64_t count_overhead(struct ext4 *fs)
 {
 	uint64_t tables =
@@ -233,6 +237,9 @@ int ext4_statfs(struct ext4 *fs, struct tree_statfs *out)
 	uint64_t free_blocks, kept;
 	int err;
 
+	/* counting reads every descriptor */
+	if ((overhead == 0 || atomic_load(&fs->free_clusters) == 0) && !wait_allowed())
+		return -EAGAIN;
 	if (overhead == 0) {
 		overhead = count_overhead(fs);
 		atomic_store(&fs->overhead_blocks, overhead);

@@ -10,6 +10,7 @@
 
 #include "base/checked.h"
 #include "base/crc.h"
+#include "base/wait.h"
 #include "ext4/ext4_fastcommit.h"
 
 #define NSEC_MAX 999999999u
@@ -201,7 +202,7 @@ static void read_ahead(struct ext4 *fs, uint64_t block)
 	_Atomic uint64_t *asked = &fs->windows[window % EXT4_INODE_WINDOWS];
 	uint64_t bytes = (uint64_t)EXT4_INODE_WINDOW * fs->block_size;
 
-	if (atomic_load_explicit(asked, memory_order_relaxed) == window + 1)
+	if (atomic_load_explicit(asked, memory_order_relaxed) == window + 1 || !wait_allowed())
 		return;
 	atomic_store_explicit(asked, window + 1, memory_order_relaxed);
 	image_will_need(fs->img, window * bytes, bytes);

@@ -86,6 +86,23 @@ static int view_read_at(struct image *img, void *buf, size_t len, uint64_t offse
 	return 0;
 }
 
+/* Blocks that the journal has are not where they belong. */
+static int view_locate(struct image *img, uint64_t offset, size_t *len, int *out_fd,
+		       uint64_t *out_offset)
+{
+	struct view *view = container_of(img, struct view, base);
+	size_t next = find(view, offset / view->block_size);
+
+	if (next < view->count) {
+		const uint64_t start = view->entries[next].fs_block * view->block_size;
+
+		if (start <= offset)
+			return -EOPNOTSUPP;
+		*len = (size_t)min_u64(*len, start - offset);
+	}
+	return image_locate(view->parent, offset, len, out_fd, out_offset);
+}
+
 /* Most of what will be read lies where it always did. */
 static void view_will_need(struct image *img, uint64_t offset, uint64_t len)
 {
@@ -103,6 +120,7 @@ static void view_close(struct image *img)
 static const struct image_ops view_ops = {
 	.kind = "journal",
 	.read_at = view_read_at,
+	.locate = view_locate,
 	.will_need = view_will_need,
 	.close = view_close,
 };

@@ -47,12 +47,15 @@ static int id_of(const struct ext4 *fs, uint32_t number, uint64_t *out)
 }
 
 /* The length of what readlink gives, not of what lies on disk (fscrypt_symlink_getattr). */
-static uint64_t shown_link_size(struct ext4 *fs, const struct ext4_inode *inode)
+static int shown_link_size(struct ext4 *fs, const struct ext4_inode *inode, uint64_t *out)
 {
 	char target[TREE_LINK_MAX];
 	ssize_t n = ext4_link_read(fs, inode, target, sizeof(target));
 
-	return n < 0 ? inode->size : (uint64_t)n;
+	if (n == -EAGAIN)
+		return (int)n;
+	*out = n < 0 ? inode->size : (uint64_t)n;
+	return 0;
 }
 
 static int op_getattr(struct tree *tree, uint64_t id, struct tree_attr *out)
@@ -65,7 +68,7 @@ static int op_getattr(struct tree *tree, uint64_t id, struct tree_attr *out)
 		return err;
 	ext4_inode_attr(fs, &inode, out);
 	if (S_ISLNK(inode.mode) && (inode.flags & EXT4_FL_ENCRYPT))
-		out->size = shown_link_size(fs, &inode);
+		return shown_link_size(fs, &inode, &out->size);
 	return 0;
 }
 
@@ -127,6 +130,20 @@ static ssize_t op_read(struct tree *tree, uint64_t id, void *buf, size_t len, ui
 	if (inode.flags & EXT4_FL_ENCRYPT)
 		return -ENOKEY;
 	return ext4_file_read(fs, &inode, buf, len, offset);
+}
+
+static int op_map(struct tree *tree, uint64_t id, uint64_t offset, size_t len,
+		  struct tree_extent *out)
+{
+	struct ext4 *fs = of(tree);
+	struct ext4_inode inode;
+	int err = read_inode(fs, id, &inode);
+
+	if (err)
+		return err;
+	if (!S_ISREG(inode.mode) || inode.flags & EXT4_FL_ENCRYPT)
+		return -EOPNOTSUPP;
+	return ext4_file_locate(fs, &inode, offset, len, out);
 }
 
 static int op_seek(struct tree *tree, uint64_t id, uint64_t offset, int whence,
@@ -215,6 +232,7 @@ static const struct tree_ops ext4_tree_ops = {
 	.parent = op_parent,
 	.readdir = op_readdir,
 	.read = op_read,
+	.map = op_map,
 	.seek = op_seek,
 	.readlink = op_readlink,
 	.getxattr = op_getxattr,
