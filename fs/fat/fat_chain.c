@@ -251,6 +251,12 @@ static int clip_to_image(struct fat_volume *v, uint64_t position, uint64_t *n)
 	return 0;
 }
 
+/* What was read before an error counts; what would take waiting is asked for again as a whole. */
+static ssize_t part_read(size_t done, int err)
+{
+	return done && err != -EAGAIN ? (ssize_t)done : err;
+}
+
 ssize_t fat_chain_read(struct fat_volume *v, uint32_t start, uint64_t size, void *buf, size_t len,
 		       uint64_t offset)
 {
@@ -270,7 +276,7 @@ ssize_t fat_chain_read(struct fat_volume *v, uint32_t start, uint64_t size, void
 
 		err = fat_chain_seek(v, &cursor, (uint32_t)(at >> v->geo.cluster_shift));
 		if (err)
-			return done ? (ssize_t)done : err;
+			return part_read(done, err);
 		position = fat_cluster_position(&v->geo, cursor.cluster) + in;
 		/* What is wrong behind this run is met again, and answered, by the next seek. */
 		(void)extend_run(v, &cursor, len - done, &n);
@@ -279,8 +285,36 @@ ssize_t fat_chain_read(struct fat_volume *v, uint32_t start, uint64_t size, void
 		if (!err)
 			err = fat_read_at(v, to + done, (size_t)n, position);
 		if (err)
-			return done ? (ssize_t)done : err;
+			return part_read(done, err);
 		done += (size_t)n;
 	}
 	return (ssize_t)done;
+}
+
+int fat_chain_locate(struct fat_volume *v, uint32_t start, uint64_t size, uint64_t offset,
+		     size_t len, struct tree_extent *out)
+{
+	struct fat_cursor cursor = {.start = start};
+	uint32_t in = (uint32_t)(offset & (v->geo.cluster_size - 1));
+	uint64_t n = v->geo.cluster_size - in;
+	struct tree_extent extent;
+	uint64_t position;
+	int err;
+
+	if (offset >= size)
+		return -EOPNOTSUPP;
+	len = (size_t)min_u64(len, size - offset);
+	err = fat_chain_seek(v, &cursor, (uint32_t)(offset >> v->geo.cluster_shift));
+	if (err)
+		return err;
+	position = fat_cluster_position(&v->geo, cursor.cluster) + in;
+	err = extend_run(v, &cursor, len, &n);
+	if (err == -EAGAIN)
+		return err;
+	extent.len = (size_t)min_u64(n, len);
+	err = image_locate(v->img, position, &extent.len, &extent.fd, &extent.offset);
+	if (err)
+		return err == -ERANGE ? -EOPNOTSUPP : err; /* cut off: reading says so */
+	*out = extent;
+	return 0;
 }

@@ -32,6 +32,10 @@ int fat_chain_measure(struct fat_volume *v, uint32_t start, uint32_t limit, uint
 ssize_t fat_chain_read(struct fat_volume *v, uint32_t start, uint64_t size, void *buf, size_t len,
 		       uint64_t offset);
 
+/* See tree_map. */
+int fat_chain_locate(struct fat_volume *v, uint32_t start, uint64_t size, uint64_t offset,
+		     size_t len, struct tree_extent *out);
+
 void fat_trails_init(struct fat_volume *v);
 void fat_trails_finish(struct fat_volume *v);
 

@@ -44,7 +44,7 @@ int fat_dir_open(struct fat_volume *v, const struct fat_node *node, uint32_t slo
 	dir->damage = fat_chain_measure(
 		v, node->start, (FAT_DIR_SLOTS_MAX * FAT_ENTRY_BYTES + (1u << shift) - 1) >> shift,
 		&clusters);
-	if (clusters == 0)
+	if (clusters == 0 || dir->damage == -EAGAIN)
 		return dir->damage;
 	dir->slots = clusters << (shift - 5);
 	return 0;
@@ -97,7 +97,7 @@ static int fill_buffer(struct fat_dir *dir)
 	if (len == 0)
 		return -EIO;
 	err = fat_read_at(v, dir->buffer, (size_t)len, position);
-	if (err && len > v->geo.sector_size) {
+	if (err && err != -EAGAIN && len > v->geo.sector_size) {
 		/* the sectors before one that is damaged are still readable */
 		len = v->geo.sector_size - position % v->geo.sector_size;
 		err = fat_read_at(v, dir->buffer, (size_t)len, position);
@@ -270,15 +270,19 @@ int fat_dir_next(struct fat_dir *dir, struct fat_entry *out)
 	return got;
 }
 
-uint32_t fat_dir_count_dirs(struct fat_dir *dir)
+int fat_dir_count_dirs(struct fat_dir *dir, uint32_t *count)
 {
 	struct fat_disk_entry disk;
 	uint64_t position;
-	uint32_t count = 0;
+	uint32_t found = 0;
+	int got;
 
-	while (next_slot(dir, &position, &disk) > 0)
-		count += is_node(&disk) && disk.attr & FAT_ATTR_DIRECTORY;
-	return count;
+	while ((got = next_slot(dir, &position, &disk)) > 0)
+		found += is_node(&disk) && disk.attr & FAT_ATTR_DIRECTORY;
+	if (got == -EAGAIN)
+		return got;
+	*count += found;
+	return 0;
 }
 
 int fat_dir_label(struct fat_dir *root, uint8_t out[11])

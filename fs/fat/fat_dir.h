@@ -55,8 +55,8 @@ int fat_dir_open(struct fat_volume *v, const struct fat_node *node, uint32_t slo
 /* The next file or directory: 1, or 0 at the end, or a negative errno. */
 int fat_dir_next(struct fat_dir *dir, struct fat_entry *out);
 
-/* How many directories are in it, as far as it can be read. */
-uint32_t fat_dir_count_dirs(struct fat_dir *dir);
+/* Adds how many directories are in it, as far as it can be read; -EAGAIN alone is an error. */
+int fat_dir_count_dirs(struct fat_dir *dir, uint32_t *count);
 
 /* The volume label in the root directory: 1, or 0 where there is none, or a negative errno. */
 int fat_dir_label(struct fat_dir *root, uint8_t out[11]);

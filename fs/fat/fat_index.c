@@ -131,6 +131,8 @@ static int build(struct fat_volume *v, const struct fat_node *node, struct fat_i
 			return err;
 		slot = entry.next_slot;
 	}
+	if (got == -EAGAIN)
+		return got;
 	index->damage = got;
 	if (index->count)
 		qsort(index->marks, index->count, sizeof(*index->marks), compare_marks);

@@ -35,7 +35,10 @@ int fat_info_read(struct image *img, bool count_free, struct fat_info *out)
 	info.cluster_size = v->geo.cluster_size;
 	info.size = v->geo.size;
 	if (count_free)
-		info.free = fat_table_free(v) << v->geo.cluster_shift;
+		err = fat_table_free(v, &info.free);
+	if (err)
+		return err;
+	info.free <<= v->geo.cluster_shift;
 	find_label(v, info.label);
 	if (v->geo.serial)
 		snprintf(info.uuid, sizeof(info.uuid), "%04X-%04X", v->geo.serial >> 16,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/checked.h"
+#include "base/wait.h"
 #include "fat/fat_disk.h"
 
 #define CHUNKS_HELD_MAX 256u /* 4 MiB: the table of 4 GiB in clusters of 4 KiB */
@@ -120,7 +121,7 @@ static int table_bytes(struct fat_volume *v, struct fat_window *w, uint64_t at, 
 	}
 	start = v->geo.bits == 12 ? at : at - at % FAT_WINDOW_BYTES;
 	err = read_table(v, w->bytes, FAT_WINDOW_BYTES, start, &w->len);
-	if (err) {
+	if (err && err != -EAGAIN) {
 		/* one sector of these may be unreadable, and another one */
 		start = at;
 		err = read_table(v, w->bytes, len, start, &w->len);
@@ -223,17 +224,23 @@ static int64_t counted_free(struct fat_volume *v)
 	return count;
 }
 
-uint64_t fat_table_free(struct fat_volume *v)
+int fat_table_free(struct fat_volume *v, uint64_t *out)
 {
 	int64_t count = atomic_load_explicit(&v->free_clusters, memory_order_relaxed);
 
-	if (count >= 0)
-		return (uint64_t)count;
+	if (count >= 0) {
+		*out = (uint64_t)count;
+		return 0;
+	}
+	/* counting reads the whole table */
+	if (!wait_allowed())
+		return -EAGAIN;
 	count = v->geo.fat_bytes > COUNT_BYTES_MAX ? hinted_free(v) : -1;
 	if (count < 0)
 		count = counted_free(v);
 	atomic_store_explicit(&v->free_clusters, count, memory_order_relaxed);
-	return (uint64_t)count;
+	*out = (uint64_t)count;
+	return 0;
 }
 
 bool fat_table_dirty(struct fat_volume *v)

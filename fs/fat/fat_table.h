@@ -30,8 +30,8 @@ int fat_table_next(struct fat_volume *v, struct fat_window *w, uint32_t cluster,
 /* The number in the table at @index, which is below cluster_end, as it is. */
 int fat_table_get(struct fat_volume *v, struct fat_window *w, uint32_t index, uint32_t *out);
 
-/* Free clusters, counted once; by FSINFO where the table is very large. */
-uint64_t fat_table_free(struct fat_volume *v);
+/* Free clusters, counted once; by FSINFO where the table is very large. -EAGAIN. */
+int fat_table_free(struct fat_volume *v, uint64_t *out);
 
 /* Whether the volume was not unmounted cleanly, by the bits in the table's second entry. */
 bool fat_table_dirty(struct fat_volume *v);

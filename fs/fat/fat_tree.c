@@ -43,8 +43,7 @@ static int measure_dir(struct fat_volume *v, const struct fat_node *node, struct
 	if (err)
 		return err;
 	attr->size = (uint64_t)dir.slots * FAT_ENTRY_BYTES;
-	attr->nlink += fat_dir_count_dirs(&dir);
-	return 0;
+	return fat_dir_count_dirs(&dir, &attr->nlink);
 }
 
 static int fat_getattr(struct tree *tree, uint64_t id, struct tree_attr *out)
@@ -243,7 +242,8 @@ static ssize_t fat_read(struct tree *tree, uint64_t id, void *buf, size_t len, u
 	return fat_chain_read(v, node.start, node.size, buf, len, offset);
 }
 
-static int fat_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
+static int fat_map(struct tree *tree, uint64_t id, uint64_t offset, size_t len,
+		   struct tree_extent *out)
 {
 	struct fat_volume *v = volume_of(tree);
 	struct fat_node node;
@@ -251,9 +251,24 @@ static int fat_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
 
 	if (err)
 		return err;
+	return node.dir ? -EOPNOTSUPP
+			: fat_chain_locate(v, node.start, node.size, offset, len, out);
+}
+
+static int fat_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
+{
+	struct fat_volume *v = volume_of(tree);
+	struct fat_node node;
+	uint64_t clusters;
+	int err = fat_node_read(v, id, &node);
+
+	if (!err)
+		err = fat_table_free(v, &clusters);
+	if (err)
+		return err;
 	*out = (struct tree_statfs){
 		.blocks = v->geo.cluster_end - FAT_FIRST_CLUSTER,
-		.blocks_free = fat_table_free(v),
+		.blocks_free = clusters,
 		.block_size = v->geo.cluster_size,
 		.name_max = TREE_NAME_MAX,
 		.fsid = v->geo.serial,
@@ -274,6 +289,7 @@ static const struct tree_ops fat_ops = {
 	.parent = fat_parent,
 	.readdir = fat_readdir,
 	.read = fat_read,
+	.map = fat_map,
 	.statfs = fat_statfs,
 	.fold = fat_fold,
 	.spelling = fat_spelling,
