@@ -57,8 +57,12 @@ int tree_readdir(struct tree *tree, uint64_t dir, uint64_t cookie, tree_entry_fn
 		cookie = COOKIE_DOT;
 	}
 	if (cookie == COOKIE_DOT) {
+		int err = tree_parent(tree, dir, &entry.id);
+
+		if (err == -EAGAIN)
+			return err;
 		/* A directory whose ".." is damaged is still worth listing. */
-		if (tree_parent(tree, dir, &entry.id) < 0)
+		if (err)
 			entry.id = dir;
 		entry.name_len = 2;
 		entry.next = COOKIE_DOT_DOT;

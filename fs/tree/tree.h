@@ -13,7 +13,8 @@
  * - No permission is checked here.
  * - A tree that cannot be changed gives -EROFS where it is asked to.
  * - While the thread may not wait (base/wait.h), -EAGAIN stands for "would have to": nothing was
- *   changed, nothing is remembered of it.
+ *   changed, nothing is remembered of it. A listing may have given some entries before. Questions
+ *   (bool) are answered with false, and are to be asked again by who may wait.
  */
 #ifndef BRAMBLE_TREE_TREE_H
 #define BRAMBLE_TREE_TREE_H

@@ -11,6 +11,7 @@
 #include <sys/xattr.h>
 
 #include "base/checked.h"
+#include "base/wait.h"
 #include "tree/tree_private.h"
 
 #define NANOSECONDS 1000000000L
@@ -31,6 +32,14 @@ enum name_kind {
 bool tree_is_writable(const struct tree *tree)
 {
 	return tree->ops->create;
+}
+
+/* @can: the tree has an operation for it. Changes wait for one another, and for room. */
+static int may_change(bool can)
+{
+	if (!can)
+		return -EROFS;
+	return wait_allowed() ? 0 : -EAGAIN;
 }
 
 /* Whether @name can be one at all; "." and ".." are for the caller to judge. */
@@ -94,8 +103,9 @@ int tree_setattr(struct tree *tree, uint64_t id, const struct tree_setattr *set,
 
 	if (err)
 		return err;
-	if (!tree->ops->setattr)
-		return -EROFS;
+	err = may_change(tree->ops->setattr);
+	if (err)
+		return err;
 	sound.mode &= ALLPERMS;
 	return tree->ops->setattr(tree, id, &sound, out ? out : &unused);
 }
@@ -135,8 +145,9 @@ int tree_create(struct tree *tree, uint64_t dir, const char *name, size_t len,
 		err = check_new(node);
 	if (err)
 		return err;
-	if (!tree->ops->create)
-		return -EROFS;
+	err = may_change(tree->ops->create);
+	if (err)
+		return err;
 	if (!S_ISCHR(node->mode) && !S_ISBLK(node->mode))
 		sound.rdev = 0;
 	if (!S_ISLNK(node->mode))
@@ -154,8 +165,9 @@ int tree_link(struct tree *tree, uint64_t id, uint64_t dir, const char *name, si
 
 	if (err)
 		return err;
-	if (!tree->ops->link)
-		return -EROFS;
+	err = may_change(tree->ops->link);
+	if (err)
+		return err;
 	return tree->ops->link(tree, id, dir, name, len, out ? out : &unused);
 }
 
@@ -168,7 +180,8 @@ int tree_unlink(struct tree *tree, uint64_t dir, const char *name, size_t len)
 		return err;
 	if (kind != NAME_ORDINARY)
 		return -EISDIR;
-	return tree->ops->unlink ? tree->ops->unlink(tree, dir, name, len) : -EROFS;
+	err = may_change(tree->ops->unlink);
+	return err ? err : tree->ops->unlink(tree, dir, name, len);
 }
 
 int tree_rmdir(struct tree *tree, uint64_t dir, const char *name, size_t len)
@@ -182,7 +195,8 @@ int tree_rmdir(struct tree *tree, uint64_t dir, const char *name, size_t len)
 		return -EINVAL;
 	if (kind == NAME_DOT_DOT)
 		return -ENOTEMPTY;
-	return tree->ops->rmdir ? tree->ops->rmdir(tree, dir, name, len) : -EROFS;
+	err = may_change(tree->ops->rmdir);
+	return err ? err : tree->ops->rmdir(tree, dir, name, len);
 }
 
 int tree_rename(struct tree *tree, uint64_t dir, const char *name, size_t len, uint64_t new_dir,
@@ -203,18 +217,22 @@ int tree_rename(struct tree *tree, uint64_t dir, const char *name, size_t len, u
 		return -EBUSY;
 	if (new_kind != NAME_ORDINARY)
 		return flags & TREE_RENAME_NOREPLACE ? -EEXIST : -EBUSY;
-	if (!tree->ops->rename)
-		return -EROFS;
+	err = may_change(tree->ops->rename);
+	if (err)
+		return err;
 	return tree->ops->rename(tree, dir, name, len, new_dir, new_name, new_len, flags);
 }
 
 int tree_write(struct tree *tree, uint64_t id, const void *buf, size_t len, uint64_t offset,
 	       unsigned int flags)
 {
+	int err;
+
 	if (flags & ~(TREE_WRITE_DROP_PRIVILEGE | TREE_WRITE_WRITTEN_BACK))
 		return -EINVAL;
-	if (!tree->ops->write)
-		return -EROFS;
+	err = may_change(tree->ops->write);
+	if (err)
+		return err;
 	if (len == 0)
 		return 0; /* changes nothing, not even a time */
 	if (!range_fits(offset, len, INT64_MAX))
@@ -224,6 +242,8 @@ int tree_write(struct tree *tree, uint64_t id, const void *buf, size_t len, uint
 
 int tree_fallocate(struct tree *tree, uint64_t id, unsigned int mode, uint64_t offset, uint64_t len)
 {
+	int err;
+
 	if (offset > INT64_MAX || len == 0 || len > INT64_MAX)
 		return -EINVAL;
 	if (mode & ~FALLOCATE_ALL)
@@ -231,8 +251,9 @@ int tree_fallocate(struct tree *tree, uint64_t id, unsigned int mode, uint64_t o
 	if (mode & TREE_FALLOC_PUNCH_HOLE &&
 	    mode != (TREE_FALLOC_PUNCH_HOLE | TREE_FALLOC_KEEP_SIZE))
 		return -EOPNOTSUPP;
-	if (!tree->ops->fallocate)
-		return -EROFS;
+	err = may_change(tree->ops->fallocate);
+	if (err)
+		return err;
 	if (!range_fits(offset, len, INT64_MAX))
 		return -EFBIG;
 	return tree->ops->fallocate(tree, id, mode, offset, len);
@@ -257,8 +278,9 @@ int tree_setxattr(struct tree *tree, uint64_t id, const char *name, const void *
 		return err;
 	if (len > TREE_XATTR_MAX)
 		return -E2BIG;
-	if (!tree->ops->setxattr)
-		return -EROFS;
+	err = may_change(tree->ops->setxattr);
+	if (err)
+		return err;
 	return tree->ops->setxattr(tree, id, name, value, len, flags);
 }
 
@@ -269,8 +291,9 @@ int tree_removexattr(struct tree *tree, uint64_t id, const char *name)
 
 	if (err)
 		return err;
-	if (!tree->ops->removexattr)
-		return -EROFS;
+	err = may_change(tree->ops->removexattr);
+	if (err)
+		return err;
 	err = tree->ops->removexattr(tree, id, name);
 	/* the kernel sets no ACL, which is no error where there is none */
 	return err == -ENODATA && is_acl ? 0 : err;
@@ -278,7 +301,9 @@ int tree_removexattr(struct tree *tree, uint64_t id, const char *name)
 
 int tree_sync(struct tree *tree)
 {
-	return tree->ops->sync ? tree->ops->sync(tree) : 0;
+	if (!tree->ops->sync)
+		return 0;
+	return wait_allowed() ? tree->ops->sync(tree) : -EAGAIN;
 }
 
 int tree_hold(struct tree *tree, uint64_t id)

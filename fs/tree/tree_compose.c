@@ -76,37 +76,52 @@ static const struct part *part_of(const struct compose *compose, uint64_t id, ui
 	return NULL;
 }
 
-/* Whether two names are one in @dir, which a part may have with names compared without case. */
-static bool same_name(const struct compose *compose, uint64_t dir, const char *a, size_t a_len,
-		      const char *b, size_t b_len)
+/*
+ * Whether two names are one in @dir, which a part may have with names compared without case: 1, 0, or
+ * -EAGAIN.
+ */
+static int same_name(const struct compose *compose, uint64_t dir, const char *a, size_t a_len,
+		     const char *b, size_t b_len)
 {
 	char a_folded[TREE_FOLD_MAX], b_folded[TREE_FOLD_MAX];
 	uint64_t part_dir;
 	const struct part *part;
-	ssize_t n;
+	ssize_t n, m;
 
 	if (a_len == b_len && memcmp(a, b, a_len) == 0)
-		return true;
+		return 1;
 	part = part_of(compose, dir, &part_dir);
 	if (!part)
-		return false;
+		return 0;
 	n = tree_fold(part->tree, part_dir, a, a_len, a_folded, sizeof(a_folded));
-	return n > 0 &&
-	       tree_fold(part->tree, part_dir, b, b_len, b_folded, sizeof(b_folded)) == n &&
-	       memcmp(a_folded, b_folded, (size_t)n) == 0;
+	if (n <= 0)
+		return n == -EAGAIN ? -EAGAIN : 0;
+	m = tree_fold(part->tree, part_dir, b, b_len, b_folded, sizeof(b_folded));
+	if (m == -EAGAIN)
+		return -EAGAIN;
+	return m == n && memcmp(a_folded, b_folded, (size_t)n) == 0;
 }
 
-static const struct made_up *made_up_in(const struct compose *compose, uint64_t dir,
-					const char *name, size_t len)
+/* *@out, on success: the made-up directory of this name, or NULL. -EAGAIN. */
+static int made_up_in(const struct compose *compose, uint64_t dir, const char *name, size_t len,
+		      const struct made_up **out)
 {
+	*out = NULL;
 	for (unsigned int i = 0; i < compose->made_up_count; i++) {
 		const struct made_up *entry = &compose->made_up[i];
+		int same;
 
-		if (entry->parent == dir &&
-		    same_name(compose, dir, entry->name, strlen(entry->name), name, len))
-			return entry;
+		if (entry->parent != dir)
+			continue;
+		same = same_name(compose, dir, entry->name, strlen(entry->name), name, len);
+		if (same < 0)
+			return same;
+		if (same) {
+			*out = entry;
+			return 0;
+		}
 	}
-	return NULL;
+	return 0;
 }
 
 /* From an id of a part to ours. */
@@ -172,11 +187,13 @@ static int compose_lookup(struct tree *tree, uint64_t dir, const char *name, siz
 			  uint64_t *out_id)
 {
 	struct compose *compose = of(tree);
-	const struct made_up *entry = made_up_in(compose, dir, name, len);
+	const struct made_up *entry;
 	const struct part *part;
 	uint64_t part_dir, id;
-	int err;
+	int err = made_up_in(compose, dir, name, len, &entry);
 
+	if (err)
+		return err;
 	if (entry) {
 		*out_id = uncover(compose, entry->id);
 		return 0;
@@ -229,6 +246,7 @@ struct listing {
 	uint64_t dir; /* an id of ours */
 	tree_entry_fn take;
 	void *ctx;
+	int error;
 	bool stopped;
 };
 
@@ -237,9 +255,14 @@ static int take_from_part(void *ctx, const struct tree_entry *entry)
 {
 	struct listing *listing = ctx;
 	struct tree_entry ours = *entry;
+	const struct made_up *hiding;
 
 	/* a made-up directory hides what the volume may have under its name */
-	if (made_up_in(listing->compose, listing->dir, entry->name, entry->name_len))
+	listing->error =
+		made_up_in(listing->compose, listing->dir, entry->name, entry->name_len, &hiding);
+	if (listing->error)
+		return 1;
+	if (hiding)
 		return 0;
 	ours.id = uncover(listing->compose, id_from(listing->compose, listing->part, entry->id));
 	listing->stopped = listing->take(listing->ctx, &ours);
@@ -262,8 +285,8 @@ static int compose_readdir(struct tree *tree, uint64_t dir, uint64_t cookie, tre
 			return -ESTALE;
 		err = listing.part->tree->ops->readdir(listing.part->tree, part_dir, cookie,
 						       take_from_part, &listing);
-		if (err || listing.stopped)
-			return err;
+		if (err || listing.error || listing.stopped)
+			return err ? err : listing.error;
 	}
 	for (uint64_t i = first; i < compose->made_up_count; i++) {
 		const struct made_up *entry = &compose->made_up[i];
@@ -300,6 +323,16 @@ static ssize_t compose_read(struct tree *tree, uint64_t id, void *buf, size_t le
 	int err = route(of(tree), id, -EISDIR, &part, &part_id);
 
 	return err ? err : tree_read(part, part_id, buf, len, offset);
+}
+
+static int compose_map(struct tree *tree, uint64_t id, uint64_t offset, size_t len,
+		       struct tree_extent *out)
+{
+	struct tree *part;
+	uint64_t part_id;
+	int err = route(of(tree), id, -EOPNOTSUPP, &part, &part_id);
+
+	return err ? err : tree_map(part, part_id, offset, len, out);
 }
 
 static int compose_seek(struct tree *tree, uint64_t id, uint64_t offset, int whence,
@@ -400,11 +433,13 @@ static ssize_t compose_fold(struct tree *tree, uint64_t dir, const char *name, s
 static ssize_t compose_spelling(struct tree *tree, uint64_t dir, const char *name, size_t len,
 				char *out)
 {
-	const struct made_up *entry = made_up_in(of(tree), dir, name, len);
+	const struct made_up *entry;
 	struct tree *part;
 	uint64_t part_dir;
-	int err;
+	int err = made_up_in(of(tree), dir, name, len, &entry);
 
+	if (err)
+		return err;
 	if (entry) {
 		len = strlen(entry->name);
 		memcpy(out, entry->name, len);
@@ -432,6 +467,7 @@ static const struct tree_ops compose_ops = {
 	.parent = compose_parent,
 	.readdir = compose_readdir,
 	.read = compose_read,
+	.map = compose_map,
 	.seek = compose_seek,
 	.readlink = compose_readlink,
 	.getxattr = compose_getxattr,

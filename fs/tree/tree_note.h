@@ -17,7 +17,7 @@ struct tree;
 
 struct tree_note {
 	uint16_t slot; /* below TREE_NOTES */
-	uint64_t id; /* set by the tree: the node that was made, linked, renamed or changed; else 0 */
+	uint64_t id; /* set by the tree: the node that was made, linked or changed; else 0 */
 	uint8_t bytes[TREE_NOTE_BYTES];
 };
 
