@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 #include "base/checked.h"
+#include "base/wait.h"
 #include "overlay/overlay_data.h"
 
 static const char zeros[STORE_BLOCK];
@@ -19,6 +20,13 @@ pthread_rwlock_t *overlay_file_lock(struct overlay *ov, uint64_t id)
 {
 	/* ids that follow each other are different files that are used together */
 	return &ov->files[id % FILE_LOCKS];
+}
+
+bool overlay_lock_shared(pthread_rwlock_t *lock)
+{
+	if (wait_allowed())
+		return pthread_rwlock_rdlock(lock) == 0;
+	return pthread_rwlock_tryrdlock(lock) == 0;
 }
 
 int overlay_data_node(struct overlay *ov, uint64_t id, struct record_node *out)
@@ -106,10 +114,48 @@ ssize_t overlay_read(struct tree *tree, uint64_t id, void *buf, size_t len, uint
 
 	if (!overlay_is_touched(ov, id))
 		return tree_read(ov->lower, id, buf, len, offset);
-	pthread_rwlock_rdlock(lock);
+	if (!overlay_lock_shared(lock))
+		return -EAGAIN;
 	n = read_locked(ov, id, buf, len, offset);
 	pthread_rwlock_unlock(lock);
 	return n;
+}
+
+static int map_locked(struct overlay *ov, uint64_t id, uint64_t offset, size_t len,
+		      struct tree_extent *out)
+{
+	struct overlay_cursor cursor = OVERLAY_CURSOR_INIT(ov, id);
+	struct overlay_segment segment;
+	struct record_node node;
+	int err = overlay_node_get(ov, NULL, id, &node);
+
+	if (err)
+		return err;
+	if (!S_ISREG(node.mode) || offset >= node.size)
+		return -EOPNOTSUPP;
+	len = min_u64(len, node.size - offset);
+	err = overlay_segment_at(&cursor, &node, offset, offset + len, &segment);
+	if (err)
+		return err;
+	if (segment.kind != SEGMENT_LOWER)
+		return -EOPNOTSUPP;
+	return tree_map(ov->lower, id, offset, segment.end - offset, out);
+}
+
+int overlay_map(struct tree *tree, uint64_t id, uint64_t offset, size_t len,
+		struct tree_extent *out)
+{
+	struct overlay *ov = overlay_of(tree);
+	pthread_rwlock_t *lock = overlay_file_lock(ov, id);
+	int err;
+
+	if (!overlay_is_touched(ov, id))
+		return tree_map(ov->lower, id, offset, len, out);
+	if (!overlay_lock_shared(lock))
+		return -EAGAIN;
+	err = map_locked(ov, id, offset, len, out);
+	pthread_rwlock_unlock(lock);
+	return err;
 }
 
 /* Writing ---------------------------------------------------------------------------------------- */

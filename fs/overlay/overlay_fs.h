@@ -212,6 +212,9 @@ int overlay_file_free(struct overlay_txn *txn, uint64_t id);
 
 pthread_rwlock_t *overlay_file_lock(struct overlay *ov, uint64_t id);
 
+/* Takes it shared. False: it is not free, and this thread may not wait. */
+bool overlay_lock_shared(pthread_rwlock_t *lock);
+
 /* The functions of the tree ----------------------------------------------------------------------- */
 
 int overlay_getattr(struct tree *tree, uint64_t id, struct tree_attr *out);
@@ -222,6 +225,8 @@ int overlay_parent(struct tree *tree, uint64_t dir, uint64_t *out_id);
 int overlay_readdir(struct tree *tree, uint64_t dir, uint64_t cookie, tree_entry_fn take,
 		    void *ctx);
 ssize_t overlay_read(struct tree *tree, uint64_t id, void *buf, size_t len, uint64_t offset);
+int overlay_map(struct tree *tree, uint64_t id, uint64_t offset, size_t len,
+		struct tree_extent *out);
 int overlay_seek(struct tree *tree, uint64_t id, uint64_t offset, int whence, uint64_t *out_offset);
 ssize_t overlay_readlink(struct tree *tree, uint64_t id, char *buf, size_t size);
 ssize_t overlay_getxattr(struct tree *tree, uint64_t id, const char *name, void *buf, size_t size);

@@ -48,6 +48,14 @@ static uint64_t hash_of(const struct overlay *ov, const struct folded *folded)
 	return hash_short(ov->hash_key, folded->name, folded->len);
 }
 
+/* As tree_ignores_case, but that a directory which cannot be read now is an error: -EAGAIN. */
+static int lower_ignores_case(struct overlay *ov, uint64_t dir)
+{
+	char folded;
+
+	return (int)tree_fold(ov->lower, dir, "a", 1, &folded, sizeof(folded));
+}
+
 int overlay_dir_get(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
 		    struct overlay_dir *out, struct record_node *node)
 {
@@ -59,8 +67,14 @@ int overlay_dir_get(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
 		.lower = overlay_is_lower(ov, id),
 		.touched = overlay_is_touched(ov, id),
 	};
-	if (out->lower && tree_ignores_case(ov->lower, id))
-		out->folds_like = id;
+	if (out->lower) {
+		const int ignores = lower_ignores_case(ov, id);
+
+		if (ignores == -EAGAIN)
+			return ignores;
+		if (ignores > 0)
+			out->folds_like = id;
+	}
 	/* what was never changed says itself what it is, when it is asked for a name */
 	if (!out->touched && !node)
 		return 0;

@@ -15,9 +15,10 @@
 #define READING_OPS                                                                                \
 	.kind = "overlay", .getattr = overlay_getattr, .lookup = overlay_lookup,                   \
 	.parent = overlay_parent, .readdir = overlay_readdir, .read = overlay_read,                \
-	.seek = overlay_seek, .readlink = overlay_readlink, .getxattr = overlay_getxattr,          \
-	.listxattr = overlay_listxattr, .statfs = overlay_statfs, .volume = overlay_volume,        \
-	.fold = overlay_fold, .spelling = overlay_spelling, .close = overlay_drop
+	.map = overlay_map, .seek = overlay_seek, .readlink = overlay_readlink,                    \
+	.getxattr = overlay_getxattr, .listxattr = overlay_listxattr, .statfs = overlay_statfs,    \
+	.volume = overlay_volume, .fold = overlay_fold, .spelling = overlay_spelling,              \
+	.close = overlay_drop
 
 static const struct tree_ops read_only_ops = {READING_OPS};
 

@@ -69,7 +69,8 @@ int overlay_seek(struct tree *tree, uint64_t id, uint64_t offset, int whence, ui
 
 	if (!overlay_is_touched(ov, id))
 		return tree_seek(ov->lower, id, offset, whence, out_offset);
-	pthread_rwlock_rdlock(lock);
+	if (!overlay_lock_shared(lock))
+		return -EAGAIN;
 	err = seek_locked(ov, id, offset, whence, out_offset);
 	pthread_rwlock_unlock(lock);
 	return err;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "base/checked.h"
+#include "base/wait.h"
 #include "overlay/overlay_namespace.h"
 
 int overlay_getattr(struct tree *tree, uint64_t id, struct tree_attr *out)
@@ -158,8 +159,12 @@ int overlay_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
 	struct store_usage usage;
 	struct tree_statfs lower;
 	uint64_t volume, used, available;
-	int err = overlay_volume(tree, id, &volume);
+	int err;
 
+	/* the host's file system is asked, and others who change something are waited for */
+	if (!wait_allowed())
+		return -EAGAIN;
+	err = overlay_volume(tree, id, &volume);
 	if (!err)
 		err = tree_statfs(ov->lower, volume, &lower);
 	if (!err)
