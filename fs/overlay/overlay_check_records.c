@@ -221,6 +221,19 @@ static void check_xattr(struct looking *look, const struct record_key *key, size
 			      ull(at->id), (int)key->name_len, key->name);
 }
 
+/* What it is about may be gone since, but was there once. */
+static void check_note(struct check *check, const struct record_key *key, const void *value,
+		       size_t len)
+{
+	struct tree_note note;
+
+	if (record_note_decode(key, value, len, &note))
+		check->problems++; /* logged */
+	else if (note.id >= check->next_id)
+		check_problem(check, "note %u is about node %llu, but the next new one is %llu",
+			      note.slot, ull(note.id), ull(check->next_id));
+}
+
 /* All records of a node were seen. */
 static void end_node(struct looking *look)
 {
@@ -258,6 +271,8 @@ static int check_record(void *ctx, const struct store_key *key, const void *valu
 		look->check->problems++; /* logged */
 		return 0;
 	}
+	if (parsed.kind == RECORD_NOTE)
+		check_note(look->check, &parsed, value, len);
 	if (parsed.id == 0)
 		return 0;
 	if (parsed.id != look->at.id)
@@ -275,6 +290,7 @@ static int check_record(void *ctx, const struct store_key *key, const void *valu
 		return 0;
 	case RECORD_NAMES:
 	case RECORD_SUPER:
+	case RECORD_NOTE:
 		break;
 	}
 	/* its names make no sense without it; a directory of the lower tree is one without records */

@@ -80,6 +80,9 @@ int overlay_txn_begin(struct overlay *ov, struct overlay_txn *txn);
 int overlay_txn_commit(struct overlay_txn *txn, bool frees);
 void overlay_txn_end(struct overlay_txn *txn);
 
+/* Puts the note of this thread's change, if there is one, about @id. */
+int overlay_txn_note(struct overlay_txn *txn, uint64_t id);
+
 /* The number of a new node. */
 int overlay_txn_new_id(struct overlay_txn *txn, uint64_t *out_id);
 
@@ -254,6 +257,7 @@ int overlay_removexattr(struct tree *tree, uint64_t id, const char *name);
 int overlay_sync(struct tree *tree);
 int overlay_hold(struct tree *tree, uint64_t id);
 void overlay_release(struct tree *tree, uint64_t id, uint64_t count);
+int overlay_notes(struct tree *tree, tree_note_fn take, void *ctx);
 void overlay_drop(struct tree *tree);
 
 #endif

@@ -148,6 +148,8 @@ int overlay_create(struct tree *tree, uint64_t dir, const char *name, size_t len
 	if (!err)
 		err = overlay_place_put(&txn, &place);
 	if (!err)
+		err = overlay_txn_note(&txn, id);
+	if (!err)
 		err = overlay_txn_commit(&txn, false);
 	return err ? err : overlay_node_attr(ov, id, &node, out);
 }
@@ -184,6 +186,8 @@ int overlay_link(struct tree *tree, uint64_t id, uint64_t dir, const char *name,
 		err = overlay_node_put(&txn, id, &node);
 	if (!err)
 		err = overlay_place_put(&txn, &place);
+	if (!err)
+		err = overlay_txn_note(&txn, id);
 	if (!err)
 		err = overlay_txn_commit(&txn, false);
 	return err ? err : overlay_node_attr(ov, id, &node, out);
@@ -239,6 +243,8 @@ static int remove_name(struct overlay *ov, uint64_t dir, const char *name, size_
 		overlay_count_subdir(&place.node, -1);
 	if (!err)
 		err = overlay_place_put(&txn, &place);
+	if (!err)
+		err = overlay_txn_note(&txn, place.entry.id);
 	if (!err)
 		err = overlay_txn_commit(&txn, true);
 	if (!err)

@@ -18,7 +18,7 @@
 	.map = overlay_map, .seek = overlay_seek, .readlink = overlay_readlink,                    \
 	.getxattr = overlay_getxattr, .listxattr = overlay_listxattr, .statfs = overlay_statfs,    \
 	.volume = overlay_volume, .fold = overlay_fold, .spelling = overlay_spelling,              \
-	.close = overlay_drop
+	.notes = overlay_notes, .close = overlay_drop
 
 static const struct tree_ops read_only_ops = {READING_OPS};
 
@@ -193,8 +193,11 @@ static int look_at(void *ctx, const struct store_key *key, const void *value, si
 {
 	struct look *look = ctx;
 	struct record_key parsed;
+	struct tree_note note;
 	int err = record_key_parse(key, &parsed);
 
+	if (!err && parsed.kind == RECORD_NOTE)
+		return record_note_decode(&parsed, value, len, &note);
 	if (err || parsed.id == 0)
 		return err;
 	if (parsed.id >= look->ov->next_id) {

@@ -67,12 +67,26 @@ void record_key_names(struct store_key *key, uint64_t dir, uint64_t hash)
 	put_be64(key, hash);
 }
 
+void record_key_note(struct store_key *key, uint16_t slot)
+{
+	record_prefix_kind(key, 0, RECORD_NOTE);
+	put_be64(key, slot);
+}
+
 void record_key_xattr(struct store_key *key, uint64_t id, const char *name, size_t len)
 {
 	record_prefix_kind(key, id, RECORD_XATTR);
 	assert(len <= sizeof(key->bytes) - key->len);
 	memcpy(key->bytes + key->len, name, len);
 	key->len += len;
+}
+
+static int parse_slot(const uint8_t *sub, struct record_key *out)
+{
+	out->number = be64_at(sub);
+	return out->number < TREE_NOTES
+		       ? 0
+		       : damaged(0, "a note in slot %llu", (unsigned long long)out->number);
 }
 
 int record_key_parse(const struct store_key *key, struct record_key *out)
@@ -89,6 +103,8 @@ int record_key_parse(const struct store_key *key, struct record_key *out)
 	if (out->id >= RECORD_IDS_END)
 		return damaged(out->id, "beyond all ids");
 	if (out->id == 0) {
+		if (out->kind == RECORD_NOTE && rest == sizeof(be64))
+			return parse_slot(sub, out);
 		if (out->kind != RECORD_SUPER || rest != 0)
 			out->kind = (enum record_kind)0;
 		return 0;
@@ -116,6 +132,7 @@ int record_key_parse(const struct store_key *key, struct record_key *out)
 		out->name_len = rest;
 		return 0;
 	case RECORD_SUPER:
+	case RECORD_NOTE:
 		break;
 	}
 	return damaged(out->id, "a key of kind 0x%02x with %zu bytes", (unsigned int)out->kind,
@@ -167,6 +184,40 @@ int record_super_decode(const void *value, size_t len, struct record_super *out)
 		return damaged(0, "next node %llu, lower tree below %llu",
 			       (unsigned long long)out->next_id,
 			       (unsigned long long)out->base_span);
+	return 0;
+}
+
+/* A note ------------------------------------------------------------------------------------------ */
+
+struct disk_note {
+	le64 id; /* 0x00 */
+	uint8_t bytes[TREE_NOTE_BYTES]; /* 0x08 */
+};
+static_assert(sizeof(struct disk_note) == RECORD_NOTE_BYTES, "note record");
+
+size_t record_note_encode(const struct tree_note *note, uint8_t out[RECORD_NOTE_BYTES])
+{
+	struct disk_note disk = {.id = le64_make(note->id)};
+
+	memcpy(disk.bytes, note->bytes, sizeof(disk.bytes));
+	memcpy(out, &disk, sizeof(disk));
+	return sizeof(disk);
+}
+
+int record_note_decode(const struct record_key *key, const void *value, size_t len,
+		       struct tree_note *out)
+{
+	struct disk_note disk;
+
+	if (len != sizeof(disk))
+		return damaged(0, "note %llu has %zu bytes", (unsigned long long)key->number, len);
+	memcpy(&disk, value, sizeof(disk));
+	out->slot = (uint16_t)key->number;
+	out->id = le64_get(disk.id);
+	memcpy(out->bytes, disk.bytes, sizeof(out->bytes));
+	if (out->id >= RECORD_IDS_END)
+		return damaged(0, "note %llu is of node %llu", (unsigned long long)key->number,
+			       (unsigned long long)out->id);
 	return 0;
 }
 

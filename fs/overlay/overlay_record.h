@@ -27,6 +27,7 @@ enum record_kind {
 	RECORD_NAMES = 'E', /* + be64 hash: the entries of a directory whose names have this hash */
 	RECORD_LINK = 'L', /* the target of a symbolic link that was created */
 	RECORD_XATTR = 'X', /* + name: the value of an extended attribute */
+	RECORD_NOTE = 'N', /* node 0, + be64 slot: a note (tree_note.h) */
 };
 
 /* Ids are below this: FUSE and NFS give them to programs as signed 64 bits. */
@@ -40,6 +41,8 @@ void record_key_chunk(struct store_key *key, uint64_t id, uint64_t number);
 void record_key_link(struct store_key *key, uint64_t id);
 void record_key_names(struct store_key *key, uint64_t dir, uint64_t hash);
 
+void record_key_note(struct store_key *key, uint16_t slot);
+
 /* @len is at most 255. */
 void record_key_xattr(struct store_key *key, uint64_t id, const char *name, size_t len);
 
@@ -50,7 +53,7 @@ void record_prefix_kind(struct store_key *key, uint64_t id, enum record_kind kin
 struct record_key {
 	uint64_t id;
 	enum record_kind kind;
-	uint64_t number; /* of a chunk; the hash of names */
+	uint64_t number; /* of a chunk; the hash of names; the slot of a note */
 	const char *name; /* of an extended attribute: in the key, not NUL-terminated */
 	size_t name_len;
 };
@@ -70,6 +73,13 @@ struct record_super {
 #define RECORD_SUPER_BYTES 48u
 size_t record_super_encode(const struct record_super *super, uint8_t out[RECORD_SUPER_BYTES]);
 int record_super_decode(const void *value, size_t len, struct record_super *out);
+
+/* A note ------------------------------------------------------------------------------------------ */
+
+#define RECORD_NOTE_BYTES (8u + TREE_NOTE_BYTES)
+size_t record_note_encode(const struct tree_note *note, uint8_t out[RECORD_NOTE_BYTES]);
+int record_note_decode(const struct record_key *key, const void *value, size_t len,
+		       struct tree_note *out);
 
 /* A node ------------------------------------------------------------------------------------------ */
 

@@ -227,7 +227,10 @@ static int rename_in(struct renaming *r, uint64_t dir, const char *name, size_t 
 	*out_gone = 0;
 	if (!err)
 		err = rename_found(r, &done);
-	if (!err && done)
+	if (!err)
+		err = overlay_txn_note(r->txn, r->from.entry.id);
+	/* a note is stored also where there was nothing else to do */
+	if (!err && (done || tree_note_current()))
 		err = overlay_txn_commit(r->txn, false);
 	if (!err && done && r->to.entry.present && r->other.nlink == 0)
 		*out_gone = r->to.entry.id;

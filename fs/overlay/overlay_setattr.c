@@ -78,6 +78,8 @@ static int set_in(struct overlay_txn *txn, uint64_t id, const struct tree_setatt
 		node->mode = overlay_mode_without_privilege(node->mode);
 	set_times(txn, set, node);
 	err = overlay_node_put(txn, id, node);
+	if (!err)
+		err = overlay_txn_note(txn, id);
 	return err ? err : overlay_txn_commit(txn, node->size < old_size);
 }
 

@@ -22,6 +22,9 @@ struct tree_note {
 };
 
 /*
+ * A copy of what a tree stores (a snapshot or a clone of an overlay) has the notes, too: what is written
+ * into them tells whose they are.
+ *
  * The next change that this thread makes (one of tree_setattr, _create, _link, _unlink, _rmdir and
  * _rename) stores @note, which is borrowed until tree_note_end. Nothing is stored if the change fails.
  * Not to be nested.

@@ -125,6 +125,30 @@ static void a_chunk_comes_back_as_it_was(void **state)
 	}
 }
 
+static void a_note_comes_back_as_it_was(void **state)
+{
+	const struct tree_note note = {.slot = 511, .id = 77, .bytes = {1, 2, 3}};
+	uint8_t bytes[RECORD_NOTE_BYTES];
+	struct record_key parsed;
+	struct tree_note out = {0};
+	struct store_key key;
+	size_t len = record_note_encode(&note, bytes);
+
+	(void)state;
+	record_key_note(&key, note.slot);
+	assert_int_equal(record_key_parse(&key, &parsed), 0);
+	assert_int_equal(parsed.kind, RECORD_NOTE);
+	assert_int_equal(record_note_decode(&parsed, bytes, len, &out), 0);
+	assert_int_equal(out.slot, note.slot);
+	assert_int_equal(out.id, note.id);
+	assert_memory_equal(out.bytes, note.bytes, sizeof(out.bytes));
+	assert_int_equal(record_note_decode(&parsed, bytes, len - 1, &out), -EUCLEAN);
+	bytes[7] = 0xff;
+	assert_int_equal(record_note_decode(&parsed, bytes, len, &out), -EUCLEAN);
+	record_key_note(&key, TREE_NOTES);
+	assert_int_equal(record_key_parse(&key, &parsed), -EUCLEAN);
+}
+
 static void damaged_chunks_are_refused(void **state)
 {
 	static const uint8_t wrong[][10] = {
@@ -201,6 +225,7 @@ int main(void)
 		cmocka_unit_test(keys_that_are_none_are_refused),
 		cmocka_unit_test(a_node_comes_back_as_it_was),
 		cmocka_unit_test(a_chunk_comes_back_as_it_was),
+		cmocka_unit_test(a_note_comes_back_as_it_was),
 		cmocka_unit_test(damaged_chunks_are_refused),
 		cmocka_unit_test(names_come_back_in_order),
 		cmocka_unit_test(damaged_names_are_refused),
