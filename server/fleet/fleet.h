@@ -6,7 +6,7 @@
  * which serial:
  *
  *     STATE/pis/SERIAL       struct fleet_record as an INI file
- *     STATE/handle-key       seals NFS handles
+ *     STATE/handle-key       seals NFS handles: 32 hexadecimal digits
  *
  * Everything may be called from any thread. One mutex guards what is known of the Pis; it is never held
  * while one waits for a disk.
@@ -23,6 +23,7 @@
 #include "base/cleanup.h"
 #include "config/config.h"
 #include "dhcp/dhcp.h"
+#include "loop/loop.h"
 #include "nfs/nfs.h"
 #include "tftp/tftp.h"
 
@@ -37,15 +38,19 @@ struct fleet_ports {
 
 /*
  * Opens every image of @config (an error of one is logged and fails), and reads what the state directory
- * has. @config is borrowed until the next fleet_reload, and the end.
+ * has. @loop and @config are borrowed until the end, as are those of every fleet_reload.
  */
-int fleet_create(const struct config *config, struct fleet **out);
+int fleet_create(struct loop *loop, const struct config *config, struct fleet **out);
 
-/* Closes all overlays: an error (logged) means that not everything is durable. Accepts NULL. */
+/*
+ * Closes all overlays, which nobody uses any more: an error (logged) means that not everything is
+ * durable. Waits. Not while work of the fleet is with a worker: see fleet_is_idle. Accepts NULL.
+ */
+bool fleet_is_idle(struct fleet *fleet);
 int fleet_destroy(struct fleet *fleet);
 
 /*
- * Another configuration, which is borrowed from now on, if this succeeds. Pis whose image or base is
+ * Another configuration, if this succeeds; waits, for a worker. Pis whose image or base is
  * another one now change over at their next boot; nobody is disconnected.
  */
 int fleet_reload(struct fleet *fleet, const struct config *config);
@@ -60,11 +65,15 @@ struct dhcp_site fleet_dhcp_site(struct fleet *fleet);
 struct tftp_source fleet_tftp_source(struct fleet *fleet);
 struct nfs_site fleet_nfs_site(struct fleet *fleet);
 
-/*
- * To be told when a Pi begins to load files: its ROM need not be kicked any more. On the loop.
- */
-void fleet_on_load(struct fleet *fleet,
-		   void (*loading)(void *ctx, const uint8_t mac[DHCP_MAC_BYTES]), void *ctx);
+/* What the fleet tells of, on the loop. */
+struct fleet_hooks {
+	/* A Pi begins to load files: its ROM need not be kicked any more. */
+	void (*loading)(void *ctx, const uint8_t mac[DHCP_MAC_BYTES]);
+	/* An export is to be ended: see nfs_server_forget. */
+	void (*forget)(void *ctx, struct nfs_export *export);
+	void *ctx;
+};
+void fleet_set_hooks(struct fleet *fleet, const struct fleet_hooks *hooks);
 
 /* From the loop, once in a second: what is to be written back or given up. Must not wait. */
 void fleet_tick(struct fleet *fleet);

@@ -52,7 +52,7 @@ struct nfs_site {
 		     struct nfs_export **out, uint64_t *out_id);
 
 	/*
-	 * The export of a handle that @peer has used. On the loop while waiting is forbidden, and again
+	 * One more user of the export of a handle that @peer has used. On the loop while waiting is forbidden, and again
 	 * in a worker if it gave -EAGAIN. -ESTALE: there is none; -EACCES: not for this peer; -EAGAIN in
 	 * a worker: it is busy for some seconds, the client is told to come again (NFS3ERR_JUKEBOX).
 	 */
@@ -111,6 +111,12 @@ void nfs_server_quiesce(struct nfs_server *server);
 
 /* Not while calls are being carried out. Unregisters. Accepts NULL. */
 void nfs_server_destroy(struct nfs_server *server);
+
+/*
+ * For the site, which wants to end @export and has set its `gone`: returns it (`put`) for all connections
+ * that have kept it between their calls. Calls under way return theirs when they end.
+ */
+void nfs_server_forget(struct nfs_server *server, struct nfs_export *export);
 
 /* For the site: the answers that @export keeps for calls that come again are loaded, or released. */
 int nfs_export_start(struct nfs_export *export);
