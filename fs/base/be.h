@@ -29,6 +29,12 @@ static inline uint32_t be32_get(be32 field)
 	       (uint32_t)field.bytes[2] << 8 | (uint32_t)field.bytes[3];
 }
 
+static inline be32 be32_make(uint32_t value)
+{
+	return (be32){{(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8),
+		       (uint8_t)value}};
+}
+
 static inline uint64_t be64_get(be64 field)
 {
 	uint64_t value = 0;
