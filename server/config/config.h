@@ -16,7 +16,10 @@
 #include "state/state.h"
 
 #define CONFIG_LIST_MAX 64u
+/* Where klibc looks for MOUNT if there is no port mapper. */
+#define CONFIG_MOUNT_PORT 627u
 #define CONFIG_SERIAL_BYTES 9u /* 8 hexadecimal digits and NUL */
+#define CONFIG_PREFIX_BYTES 33u
 
 enum config_join {
 	CONFIG_JOIN_ANY, /* an unknown Pi becomes one of ours at its first permitted mount */
@@ -62,12 +65,14 @@ struct config_rules {
 	size_t skip_steps_count;
 	uint32_t reply_delay_ms; /* DHCP; UINT32_MAX: by model */
 	int kick; /* DHCP: 0 no, 1 yes, -1 by model */
+	unsigned int image_line; /* of the file, as are others named line; 0: not from it */
 };
 
 struct config_image {
 	char *name; /* owned */
 	char *file; /* owned */
 	int partition; /* -1: the composed tree */
+	unsigned int line;
 };
 
 struct config_pi {
@@ -76,9 +81,10 @@ struct config_pi {
 	bool has_mac;
 	uint8_t mac[DHCP_MAC_BYTES];
 	char bootfile[DHCP_BOOTFILE_MAX]; /* or empty */
-	char prefix[33]; /* TFTP_PREFIX_STR of its EEPROM, or empty */
+	char prefix[CONFIG_PREFIX_BYTES]; /* TFTP_PREFIX_STR of its EEPROM, or empty */
 	struct in_addr address; /* reserved in full mode; 0.0.0.0: none */
 	struct config_rules rules; /* complete: what it does not say is that of [defaults] */
+	unsigned int line;
 };
 
 struct config {
@@ -89,7 +95,9 @@ struct config {
 	bool tftp, nfs; /* --only */
 	uint8_t (*oui)[3]; /* address prefixes of machines that are taken for a Pi */
 	size_t oui_count;
-	uint16_t dhcp_port, proxy_port, tftp_port, nfs_port, mount_port, portmap_port; /* 0: off */
+	uint16_t dhcp_port, proxy_port, tftp_port, portmap_port; /* 0: off */
+	uint16_t nfs_port; /* of MOUNT, too */
+	uint16_t mount_port; /* of MOUNT once more; 0: none. CONFIG_MOUNT_PORT: only if permitted */
 	char *state; /* NULL: the usual directory */
 	char *user; /* to run as after the ports are open; NULL: as it was started */
 	unsigned int workers;
@@ -101,8 +109,18 @@ struct config {
 	size_t pis_count;
 };
 
-/* The values of an empty file. */
+/* The values of an empty file. -ENOMEM; else ended by config_finish. */
 int config_init(struct config *config);
+
+/* *@out is a copy in all depth, ended by config_finish. -ENOMEM. */
+int config_copy(const struct config *from, struct config *out);
+
+/*
+ * Adds the image @file with @partition, named after the file, as that of all Pis that name no other:
+ * what `bramble serve IMAGE` means. Before config_read, with "defaults.image" being locked. @file is
+ * an absolute path.
+ */
+int config_add_image(struct config *config, const char *file, int partition);
 
 /*
  * Reads @path into @config, which is as config_init has left it, or as the command line has changed it
@@ -111,11 +129,22 @@ int config_init(struct config *config);
  */
 int config_read(struct config *config, const char *path, const char *const *locked);
 
-/* Whether images, bases and names that are referred to exist once; logs: -EINVAL. */
+/* The same of a text; @path is for messages. */
+int config_parse(struct config *config, const char *path, const char *text, size_t len,
+		 const char *const *locked);
+
+/*
+ * Whether all that is referred to exists, and exists once, and fits together; with no file @path is
+ * NULL. Logs: -EINVAL.
+ */
 int config_check(const struct config *config, const char *path);
 
 void config_finish(struct config *config);
 
+/* NULL: there is none. */
 const struct config_image *config_find_image(const struct config *config, const char *name);
+
+/* Parses a key's value as in the file, for the command line: "server.dhcp", "full". -EINVAL: logged. */
+int config_set(struct config *config, const char *key, const char *value);
 
 #endif
