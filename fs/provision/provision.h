@@ -19,12 +19,15 @@
 #define PROVISION_NAME_MAX 32u /* bytes with NUL, of a step's name */
 #define PROVISION_STEPS_MAX 32u
 
+struct provision_job;
+
 /* One row of the table. */
 struct provision_step {
 	const char *name; /* "fstab", "ssh-host-key" */
 	const char *description; /* one line for people */
 	unsigned int version; /* raised when the step writes something else */
 	bool identity; /* about this Pi alone: also to be run over a golden base, and after a clone */
+	int (*run)(struct provision_job *job); /* for this room alone */
 };
 
 /* All steps, in the order in which they run. */

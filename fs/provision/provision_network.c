@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The interface that the root comes over. Whoever takes it down, or takes its address away, freezes the
+ * Pi: its kernel and its initramfs have set it up, and it has to stay so until the power goes.
+ */
+#include "provision/provision_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/cleanup.h"
+
+#define NAMES_BYTES 512u
+
+/* Enough for a text that has the names in it. */
+#define TEXT_BYTES (NAMES_BYTES + 1024u)
+
+/*
+ * How a Pi's own Ethernet is called: eth0, end0 where udev names it by the device tree, enxADDRESS where
+ * it is one on USB, as on a Pi 3. Not by this Pi's address: the overlay may become others' base.
+ */
+static void interface_names(const char *prefix, const char *separator, char out[NAMES_BYTES])
+{
+	size_t count;
+	const struct pi_oui *ouis = pi_ouis(&count);
+	int used = snprintf(out, NAMES_BYTES, "%seth0%s%send0", prefix, separator, prefix);
+
+	for (size_t i = 0; i < count && used < (int)NAMES_BYTES; i++)
+		used += snprintf(out + used, NAMES_BYTES - (size_t)used, "%s%senx%02x%02x%02x*",
+				 separator, prefix, ouis[i].bytes[0], ouis[i].bytes[1],
+				 ouis[i].bytes[2]);
+}
+
+/*
+ * systemd-networkd asks for the address again and renews it, and has name servers from that, but gives up
+ * nothing that is there. The client identifier is that of the kernel, none but the address.
+ */
+static int networkd(struct provision_job *job)
+{
+	char names[NAMES_BYTES], text[TEXT_BYTES];
+
+	if (!provision_exists(job, "/usr/lib/systemd/systemd-networkd") &&
+	    !provision_exists(job, "/lib/systemd/systemd-networkd"))
+		return 0;
+	interface_names("", " ", names);
+	snprintf(text, sizeof(text),
+		 "# Written by bramble: the root comes over this interface.\n"
+		 "[Match]\n"
+		 "Name=%s\n"
+		 "KernelCommandLine=root=/dev/nfs\n"
+		 "\n"
+		 "[Network]\n"
+		 "DHCP=ipv4\n"
+		 "KeepConfiguration=yes\n"
+		 "\n"
+		 "[DHCPv4]\n"
+		 "ClientIdentifier=mac\n",
+		 names);
+	return provision_write_text(job, "/etc/systemd/network/00-bramble.network", text);
+}
+
+#define NAME_SERVERS "/usr/local/sbin/bramble-name-servers"
+
+/*
+ * NetworkManager knows no name servers of an interface that it leaves alone. The kernel and the
+ * initramfs have learnt them with the address; before it starts, they become its global ones.
+ */
+static int name_servers(struct provision_job *job)
+{
+	static const char script[] =
+		"#!/bin/sh\n"
+		"# Written by bramble: tells NetworkManager the name servers that network boot "
+		"has\n"
+		"# learnt, since it leaves the boot interface alone.\n"
+		"servers=$(cat /proc/net/pnp /run/net-*.conf 2>/dev/null |\n"
+		"\tsed -n -e 's/^nameserver //p' -e \"s/^IPV4DNS[01]='\\([0-9.]*\\)'$/\\1/p\" |\n"
+		"\tgrep -v '^0[.]0[.]0[.]0$' | sort -u | paste -s -d ,)\n"
+		"[ -n \"$servers\" ] || exit 0\n"
+		"mkdir -p /run/NetworkManager/conf.d\n"
+		"printf '[global-dns-domain-*]\\nservers=%s\\n' \"$servers\" "
+		">/run/NetworkManager/conf.d/bramble.conf\n";
+	static const char unit[] = "# Written by bramble for network boot.\n"
+				   "[Unit]\n"
+				   "Description=Name servers that network boot has learnt\n"
+				   "ConditionKernelCommandLine=root=/dev/nfs\n"
+				   "DefaultDependencies=no\n"
+				   "After=local-fs.target\n"
+				   "Before=NetworkManager.service\n"
+				   "\n"
+				   "[Service]\n"
+				   "Type=oneshot\n"
+				   "ExecStart=" NAME_SERVERS "\n"
+				   "\n"
+				   "[Install]\n"
+				   "WantedBy=NetworkManager.service\n";
+	int err = provision_write(job, NAME_SERVERS, script, strlen(script), 0755);
+
+	return err ? err
+		   : provision_unit_add(job, "bramble-name-servers.service", unit,
+					"NetworkManager.service");
+}
+
+static int network_manager(struct provision_job *job)
+{
+	char names[NAMES_BYTES], text[TEXT_BYTES];
+	int err;
+
+	if (!provision_is_directory(job, "/etc/NetworkManager"))
+		return 0;
+	interface_names("interface-name:", ";", names);
+	snprintf(text, sizeof(text),
+		 "# Written by bramble: the root comes over this interface.\n"
+		 "[keyfile]\n"
+		 "unmanaged-devices+=%s\n",
+		 names);
+	err = provision_write_text(job, "/etc/NetworkManager/conf.d/90-bramble.conf", text);
+	return err ? err : name_servers(job);
+}
+
+#define DHCPCD_MARK "# Written by bramble: the root comes over this interface."
+
+/*
+ * dhcpcd renews the address and passes name servers on; that a lost link takes nothing away is said for
+ * each name, in blocks that have to stand at the end of the file.
+ */
+static int dhcpcd(struct provision_job *job)
+{
+	static const char block[] = "\n" DHCPCD_MARK "\n"
+				    "interface eth0\n"
+				    "\tnolink\n"
+				    "\tpersistent\n"
+				    "interface end0\n"
+				    "\tnolink\n"
+				    "\tpersistent\n";
+	CLEANUP(freep) char *old = NULL;
+	CLEANUP(freep) char *new = NULL;
+	size_t len;
+	int err = provision_read(job, "/etc/dhcpcd.conf", &old, &len);
+
+	if (err || strstr(old, DHCPCD_MARK))
+		return err == -ENOENT ? 0 : err;
+	new = malloc(len + sizeof(block));
+	if (!new)
+		return -ENOMEM;
+	memcpy(new, old, len);
+	memcpy(new + len, block, sizeof(block));
+	return provision_write(job, "/etc/dhcpcd.conf", new, len + sizeof(block) - 1,
+			       PROVISION_KEEP_MODE);
+}
+
+/* ifupdown takes its interfaces down at shutdown, before the root is done with. */
+static int ifupdown(struct provision_job *job)
+{
+	static const char keep[] = "# Written by bramble: the root comes over the network.\n"
+				   "[Service]\n"
+				   "ExecStop=\n";
+	static const char *const units[] = {"networking.service", "ifup@.service"};
+
+	if (!provision_exists(job, "/etc/network/interfaces"))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+		int err = provision_unit_drop_in(job, units[i], keep);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+int provision_network(struct provision_job *job)
+{
+	static int (*const parts[])(struct provision_job *) = {networkd, network_manager, dhcpcd,
+							       ifupdown};
+	int first = 0;
+
+	/* one that cannot be told does not keep the others from being told */
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		int err = parts[i](job);
+
+		if (err && !first)
+			first = err;
+	}
+	return first;
+}

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* What was done to an overlay, as text. */
+#include "provision/provision.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+
+static const char *const result_names[] = {
+	[PROVISION_DONE] = "done",
+	[PROVISION_NOTHING] = "nothing",
+	[PROVISION_OFF] = "off",
+	[PROVISION_FAILED] = "failed",
+};
+
+const char *provision_result_name(enum provision_result result)
+{
+	return result_names[result];
+}
+
+size_t provision_failures(const struct provision_report *report)
+{
+	size_t failures = 0;
+
+	for (size_t i = 0; i < report->count; i++)
+		failures += report->entries[i].result == PROVISION_FAILED;
+	return failures;
+}
+
+int provision_report_format(const struct provision_report *report, char **out)
+{
+	char *text = NULL;
+	size_t len;
+	FILE *file = open_memstream(&text, &len);
+
+	if (!file)
+		return -ENOMEM;
+	for (size_t i = 0; i < report->count; i++) {
+		const struct provision_entry *entry = &report->entries[i];
+
+		fprintf(file, "%s %u %s\n", entry->step, entry->version,
+			provision_result_name(entry->result));
+	}
+	if (fclose(file)) {
+		free(text);
+		return -ENOMEM;
+	}
+	*out = text;
+	return 0;
+}
+
+static int parse_result(const char *text, enum provision_result *out)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(result_names); i++) {
+		if (strcmp(text, result_names[i]) == 0) {
+			*out = (enum provision_result)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
+}
+
+static int parse_line(const char *line, struct provision_entry *out)
+{
+	static_assert(PROVISION_NAME_MAX == 32, "the width in the format below");
+	char result[16];
+	int end = -1;
+
+	*out = (struct provision_entry){.version = 0};
+	if (strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789-") == 0 ||
+	    sscanf(line, "%31[a-z0-9-] %9u %15[a-z]%n", out->step, &out->version, result, &end) !=
+		    3 ||
+	    line[end] != '\0')
+		return -EINVAL;
+	return parse_result(result, &out->result);
+}
+
+int provision_report_parse(const char *text, size_t len, struct provision_report *out)
+{
+	struct provision_report report = {.count = 0};
+	const char *end = text + len;
+
+	while (text < end) {
+		const char *newline = memchr(text, '\n', (size_t)(end - text));
+		size_t line_len = (size_t)((newline ? newline : end) - text);
+		char line[64];
+		int err;
+
+		if (line_len >= sizeof(line) || memchr(text, 0, line_len))
+			return -EINVAL;
+		if (report.count == PROVISION_STEPS_MAX)
+			return -E2BIG;
+		memcpy(line, text, line_len);
+		line[line_len] = '\0';
+		err = parse_line(line, &report.entries[report.count]);
+		if (err)
+			return err;
+		report.count++;
+		text += line_len + 1;
+	}
+	*out = report;
+	return 0;
+}
