@@ -4,7 +4,8 @@
  * runs. The front door of the control room.
  *
  * STATE/control is a socket of mode 0600. A client sends the words of a command; what the command prints
- * and its exit status come back in frames.
+ * and its exit status come back in frames. Several clients at once are served, each for one command; a
+ * few commands run at a time, the others wait for their turn.
  */
 #ifndef BRAMBLE_CONTROL_CONTROL_H
 #define BRAMBLE_CONTROL_CONTROL_H
@@ -14,21 +15,30 @@
 
 #include "loop/loop.h"
 
-/* A command, in a worker: prints to @out and @err, returns the exit status. */
+/*
+ * A command, in a worker: prints to @out and @err, returns the exit status. @argv ends with NULL. A
+ * client that has gone away is not noticed: what is printed for it is thrown away.
+ */
 typedef int (*control_run_fn)(void *ctx, int argc, char **argv, FILE *out, FILE *err);
 
 struct control_server;
 
+/* Errors of loop_listen_unix, not logged. @ctx is borrowed. */
 int control_server_create(struct loop *loop, const char *path, control_run_fn run, void *ctx,
 			  struct control_server **out);
 
+/* No further command is begun; clients that wait for theirs are sent away. */
+void control_server_quiesce(struct control_server *server);
+bool control_server_is_idle(const struct control_server *server);
+
 /* No command may be running. Accepts NULL. */
 void control_server_destroy(struct control_server *server);
-bool control_server_is_idle(const struct control_server *server);
 
 /*
  * The client's side, without a loop: runs the command in the server at @path, copies what it prints to
- * standard output and error. -ECONNREFUSED or -ENOENT: no server runs there. *@out_status: its exit.
+ * standard output and error. -ECONNREFUSED or -ENOENT: no server runs there; -EACCES: it is another
+ * user's; -EPIPE: it ended, or sent us away, before the command did; -E2BIG: too many words.
+ * *@out_status: the exit status. Not logged.
  */
 int control_run(const char *path, int argc, char **argv, int *out_status);
 

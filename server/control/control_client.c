@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* The client's side: sends a command, and copies what comes back. */
+#include "control/control.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/be.h"
+#include "base/cleanup.h"
+#include "control/control_frame.h"
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	CLEANUP(closep) int fd = -1;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return -errno;
+	return take_fd(&fd);
+}
+
+static int send_all(int fd, const uint8_t *data, size_t len)
+{
+	while (len > 0) {
+		ssize_t sent = send(fd, data, len, MSG_NOSIGNAL);
+
+		if (sent < 0 && errno != EINTR)
+			return errno == ECONNRESET ? -EPIPE : -errno;
+		if (sent > 0) {
+			data += sent;
+			len -= (size_t)sent;
+		}
+	}
+	return 0;
+}
+
+/* All of @len bytes. -EPIPE: the server ended the connection. */
+static int receive(int fd, void *out, size_t len)
+{
+	char *at = out;
+
+	while (len > 0) {
+		ssize_t got = recv(fd, at, len, 0);
+
+		if (got == 0 || (got < 0 && errno == ECONNRESET))
+			return -EPIPE;
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		if (got > 0) {
+			at += got;
+			len -= (size_t)got;
+		}
+	}
+	return 0;
+}
+
+/* The data of a frame; @data holds as much as one may have. */
+static int receive_frame(int fd, enum control_type *out_type, uint32_t *out_len, uint8_t *data)
+{
+	uint8_t header[CONTROL_FRAME_HEADER];
+	int err = receive(fd, header, sizeof(header));
+
+	if (!err)
+		err = control_frame_parse(header, out_type, out_len);
+	return err ? err : receive(fd, data, *out_len);
+}
+
+static int copy_output(int fd, int *out_status)
+{
+	CLEANUP(freep) uint8_t *data = malloc(CONTROL_FRAME_DATA_MAX);
+	enum control_type type;
+	uint32_t len;
+	be32 status;
+	int err;
+
+	if (!data)
+		return -ENOMEM;
+	for (;;) {
+		err = receive_frame(fd, &type, &len, data);
+		if (err)
+			return err;
+		if (type == CONTROL_EXIT)
+			break;
+		fwrite(data, 1, len, type == CONTROL_OUT ? stdout : stderr);
+		/* both may be the same terminal */
+		fflush(stdout);
+	}
+	memcpy(&status, data, sizeof(status));
+	*out_status = (int)be32_get(status);
+	return 0;
+}
+
+int control_run(const char *path, int argc, char **argv, int *out_status)
+{
+	CLEANUP(freep) uint8_t *request = NULL;
+	CLEANUP(closep) int fd = -1;
+	size_t len = 0;
+	int err = control_request_format(argc, argv, &request, &len);
+
+	if (err)
+		return err;
+	fd = connect_to(path);
+	if (fd < 0)
+		return fd;
+	err = send_all(fd, request, len);
+	return err ? err : copy_output(fd, out_status);
+}
