@@ -192,8 +192,14 @@ ssize_t tree_spelling(struct tree *tree, uint64_t dir, const char *name, size_t 
 	return (ssize_t)len;
 }
 
+struct tree *tree_share(struct tree *tree)
+{
+	atomic_fetch_add(&tree->shares, 1);
+	return tree;
+}
+
 void tree_close(struct tree *tree)
 {
-	if (tree)
+	if (tree && atomic_fetch_sub(&tree->shares, 1) == 0)
 		tree->ops->close(tree);
 }

@@ -20,6 +20,7 @@
 #define BRAMBLE_TREE_TREE_H
 
 #include <dirent.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -265,9 +266,10 @@ struct tree_ops {
 	void (*close)(struct tree *tree);
 };
 
-/* Embedded first in every kind. Set once at opening, constant afterwards. */
+/* Embedded first in every kind. Set once at opening, constant afterwards but for @shares. */
 struct tree {
 	const struct tree_ops *ops;
+	atomic_uint shares; /* how often tree_close does nothing but count */
 	uint64_t span; /* every id is below this */
 	unsigned int level; /* of its cookies; below TREE_LEVELS_MAX */
 	bool mixes_case; /* one volume may have directories that ignore case, and others */
@@ -333,6 +335,12 @@ int tree_removexattr(struct tree *tree, uint64_t id, const char *name);
 int tree_sync(struct tree *tree);
 int tree_hold(struct tree *tree, uint64_t id);
 void tree_release(struct tree *tree, uint64_t id, uint64_t count);
+
+/*
+ * Lets one more own @tree, which is returned: each of them closes it, and the last one ends it. Only for
+ * trees that take any number of callers, which all do that cannot be changed.
+ */
+struct tree *tree_share(struct tree *tree);
 
 /* Accepts NULL. */
 void tree_close(struct tree *tree);

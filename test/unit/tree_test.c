@@ -165,6 +165,19 @@ static void links_and_sub_directories_are_counted(void **state)
 	assert_int_equal(tree_memory_link(f->tree, TREE_ROOT, "dir", f->sub), -EINVAL);
 }
 
+/* The fixture closes it once more. */
+static void a_shared_tree_lives_as_long_as_somebody_has_it(void **state)
+{
+	struct fixture *f = *state;
+	struct tree_attr attr;
+
+	assert_ptr_equal(tree_share(f->tree), f->tree);
+	tree_share(f->tree);
+	tree_close(f->tree);
+	tree_close(f->tree);
+	assert_int_equal(tree_getattr(f->tree, TREE_ROOT, &attr), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -177,6 +190,7 @@ int main(void)
 		TEST(holes_read_as_zeros_and_are_found),
 		TEST(xattrs_tell_their_length_first),
 		TEST(links_and_sub_directories_are_counted),
+		TEST(a_shared_tree_lives_as_long_as_somebody_has_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
