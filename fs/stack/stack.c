@@ -27,6 +27,11 @@ static int open_image(const char *path, struct stack **out)
 						 : strerror(-err));
 		return err;
 	}
+	err = image_stat(stack->img, &stack->opened);
+	if (err) {
+		log_error("%s: %s", path, strerror(-err));
+		return err;
+	}
 	if (stack->img->size == 0) {
 		log_error("%s: the file is empty", path);
 		return -EINVAL;
@@ -124,10 +129,32 @@ int stack_open_image(const char *path, const struct stack_options *options, stru
 	return 0;
 }
 
+/* What others may show, too. */
+static int open_shared(const char *path, const struct stack_options *options, struct stack **out)
+{
+	CLEANUP(stack_closep) struct stack *stack = calloc(1, sizeof(*stack));
+	int err;
+
+	if (!stack)
+		return -ENOMEM;
+	stack->options = *options;
+	stack->path = strdup(path);
+	if (!stack->path)
+		return -ENOMEM;
+	err = stack_share_image(path, options, NULL, &stack->share);
+	if (err)
+		return err;
+	stack->tree = tree_share(stack->share->tree);
+	*out = TAKE(stack);
+	return 0;
+}
+
 int stack_open(const char *path, const struct stack_options *options, struct stack **out)
 {
-	return options->overlay ? stack_overlay_open(path, options, out)
-				: stack_open_image(path, options, out);
+	if (options->overlay)
+		return stack_overlay_open(path, options, out);
+	return options->pool ? open_shared(path, options, out)
+			     : stack_open_image(path, options, out);
 }
 
 int stack_inspect(const char *path, const struct stack_options *options, struct stack **out)
@@ -155,20 +182,42 @@ const char *stack_image_path(const struct stack *stack)
 	return stack->path;
 }
 
+static const struct stack *image_of(const struct stack *stack)
+{
+	return stack->share ? stack->share->image : stack;
+}
+
 uint64_t stack_image_size(const struct stack *stack)
 {
-	return stack->img->size;
+	return image_of(stack)->img->size;
 }
 
 const struct partition_table *stack_table(const struct stack *stack)
 {
-	return &stack->table;
+	return &image_of(stack)->table;
 }
 
 const struct stack_volume *stack_volumes(const struct stack *stack, size_t *out_count)
 {
-	*out_count = stack->count;
-	return stack->volumes;
+	*out_count = image_of(stack)->count;
+	return image_of(stack)->volumes;
+}
+
+enum stack_image_state stack_image_state(const struct stack *stack)
+{
+	const struct stat *then = &image_of(stack)->opened;
+	struct stat now;
+
+	if (stat(stack->path, &now) < 0)
+		return STACK_IMAGE_GONE;
+	if (now.st_dev != then->st_dev || now.st_ino != then->st_ino)
+		return STACK_IMAGE_REPLACED;
+	/* the times of a device's node say nothing of what is on it */
+	if (S_ISREG(then->st_mode) &&
+	    (now.st_size != then->st_size || now.st_mtim.tv_sec != then->st_mtim.tv_sec ||
+	     now.st_mtim.tv_nsec != then->st_mtim.tv_nsec))
+		return STACK_IMAGE_WRITTEN;
+	return STACK_IMAGE_SAME;
 }
 
 int stack_close(struct stack *stack)
@@ -188,9 +237,8 @@ int stack_close(struct stack *stack)
 	free(stack->volumes);
 	partition_table_finish(&stack->table);
 	image_close(stack->img);
-	/* last of all: whoever waits for the locks finds everything released */
-	for (size_t i = 0; i < stack->bases_count; i++)
-		state_overlay_close(stack->bases[i]);
+	/* the locks last: whoever waits for them finds everything released */
+	stack_share_put(stack->share);
 	state_overlay_close(stack->overlay);
 	state_close(stack->state);
 	free(stack->real_path);

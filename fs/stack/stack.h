@@ -16,6 +16,18 @@
 #include "store/store.h"
 #include "tree/tree.h"
 
+/*
+ * Lets stacks share what lies below them: an image is opened once, and so is each frozen overlay that
+ * others are made on, as long as any stack uses it. For a process that has many; from any thread.
+ */
+struct stack_pool;
+int stack_pool_create(struct stack_pool **out);
+
+/* When all stacks that were opened with it are closed. Accepts NULL. */
+void stack_pool_destroy(struct stack_pool *pool);
+
+DEFINE_CLEANUP(stack_pool_destroyp, struct stack_pool *, stack_pool_destroy)
+
 struct stack_options {
 	int partition; /* show this one alone; -1: the composed tree, or what the overlay was made on */
 	struct fat_options fat;
@@ -24,6 +36,7 @@ struct stack_options {
 	const char *overlay; /* the name of the one to put above the image; NULL: none */
 	bool overlay_read_only; /* it has to exist, nothing is written, other readers may share it */
 	struct store_writer *writer; /* borrowed; NULL: the overlay is durable at tree_sync alone */
+	struct stack_pool *pool; /* borrowed; NULL: the stack shares nothing */
 };
 
 #define STACK_OPTIONS_DEFAULT                                                                      \
@@ -74,6 +87,15 @@ struct tree *stack_tree(struct stack *stack);
 
 /* The path of the image that was opened; owned by @stack. */
 const char *stack_image_path(const struct stack *stack);
+
+/* What became of the image's file since it was opened. */
+enum stack_image_state {
+	STACK_IMAGE_SAME,
+	STACK_IMAGE_WRITTEN, /* to the same file: what is read of it may be anything */
+	STACK_IMAGE_REPLACED, /* the path leads to another file; what was opened is what is shown */
+	STACK_IMAGE_GONE, /* it leads nowhere; likewise */
+};
+enum stack_image_state stack_image_state(const struct stack *stack);
 
 /*
  * The tree of the uppermost overlay, for overlay_diff and the like. NULL: there is none, or it was

@@ -84,3 +84,27 @@ int stack_open_lower(const char *path, const struct stack_options *options,
 	*out = TAKE(stack);
 	return 0;
 }
+
+int stack_check_base(const struct state_overlay *above, const struct state_overlay *base)
+{
+	const struct state_info *info = &above->info;
+
+	if (memcmp(info->base_uuid, base->info.uuid, sizeof(info->base_uuid)) != 0) {
+		log_error("overlay %s: made on another overlay of the name %s", above->name,
+			  base->name);
+		return -ESTALE;
+	}
+	if (!base->info.frozen ||
+	    memcmp(info->base_seal, base->info.seal, sizeof(info->base_seal)) != 0) {
+		log_error("overlay %s: overlay %s has changed since %s was made on it", above->name,
+			  base->name, above->name);
+		return -ESTALE;
+	}
+	if (memcmp(info->fingerprint, base->info.fingerprint, sizeof(info->fingerprint)) != 0 ||
+	    info->partition != base->info.partition) {
+		log_error("overlay %s: overlay %s, which it is made on, is of another image",
+			  above->name, base->name);
+		return -ESTALE;
+	}
+	return 0;
+}

@@ -14,15 +14,15 @@
 static int check_fits(const char *path, struct state_overlay *base,
 		      const struct stack_options *options)
 {
-	CLEANUP(stack_closep) struct stack *stack = NULL;
+	CLEANUP(stack_share_putp) struct stack_share *share = NULL;
 	struct stack_options chosen = *options;
 	int err = stack_check_partition(base, options->partition);
 
 	if (err || !path)
 		return err;
 	chosen.partition = base->info.partition;
-	err = stack_open_lower(path, &chosen, &base->info, &stack);
-	return err ? err : stack_check_image(base, stack);
+	err = stack_share_image(path, &chosen, &base->info, &share);
+	return err ? err : stack_check_image(base, share->image);
 }
 
 /* How many overlays lie below this one. */
@@ -109,7 +109,7 @@ static int create_above(const char *path, const char *base_name,
 
 int stack_overlay_create(const char *path, const char *base, const struct stack_options *options)
 {
-	CLEANUP(stack_closep) struct stack *stack = NULL;
+	CLEANUP(stack_share_putp) struct stack_share *share = NULL;
 	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
 	CLEANUP(state_closep) struct state *state = NULL;
 	int err = state_name_check("overlay", options->overlay);
@@ -120,8 +120,8 @@ int stack_overlay_create(const char *path, const char *base, const struct stack_
 		return err;
 	if (base)
 		return create_above(path, base, options, state);
-	err = stack_open_lower(path, options, NULL, &stack);
-	return err ? err : stack_create_on(stack, state, options->overlay, &overlay);
+	err = stack_share_image(path, options, NULL, &share);
+	return err ? err : stack_create_on(share->image, state, options->overlay, &overlay);
 }
 
 /*

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Overlays above the tree of an image: the ones that it is made on, frozen and shared with others, and
- * at the top the one that is asked for. Their locks are kept as long as the stack.
+ * The overlay that is asked for, above what it is made on. Its lock is kept as long as the stack.
  */
 #include "stack/stack_private.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,80 +23,9 @@ static int check_options(const struct stack_options *options)
 	return -EOPNOTSUPP;
 }
 
-/* Bases -------------------------------------------------------------------------------------- */
-
-static int check_base(const struct state_overlay *above, const struct state_overlay *base)
-{
-	const struct state_info *info = &above->info;
-
-	if (memcmp(info->base_uuid, base->info.uuid, sizeof(info->base_uuid)) != 0) {
-		log_error("overlay %s: made on another overlay of the name %s", above->name,
-			  base->name);
-		return -ESTALE;
-	}
-	if (!base->info.frozen ||
-	    memcmp(info->base_seal, base->info.seal, sizeof(info->base_seal)) != 0) {
-		log_error("overlay %s: overlay %s has changed since %s was made on it", above->name,
-			  base->name, above->name);
-		return -ESTALE;
-	}
-	if (memcmp(info->fingerprint, base->info.fingerprint, sizeof(info->fingerprint)) != 0 ||
-	    info->partition != base->info.partition) {
-		log_error("overlay %s: overlay %s, which it is made on, is of another image",
-			  above->name, base->name);
-		return -ESTALE;
-	}
-	return 0;
-}
-
-static bool is_above(const struct stack *stack, const char *name)
-{
-	if (strcmp(stack->overlay->name, name) == 0)
-		return true;
-	for (size_t i = 0; i < stack->bases_count; i++) {
-		if (strcmp(stack->bases[i]->name, name) == 0)
-			return true;
-	}
-	return false;
-}
-
-/* Locks all that the overlay is made on, the uppermost first. */
-static int open_bases(struct stack *stack)
-{
-	const struct state_overlay *above = stack->overlay;
-
-	while (above->info.base[0]) {
-		struct state_overlay *base = NULL;
-		int err;
-
-		if (is_above(stack, above->info.base)) {
-			log_error("overlay %s: made on itself, by way of overlay %s",
-				  stack->overlay->name, above->name);
-			return -ELOOP;
-		}
-		if (stack->bases_count == STACK_BASES_MAX) {
-			log_error("overlay %s: more than %d overlays below it",
-				  stack->overlay->name, STACK_BASES_MAX);
-			return -ELOOP;
-		}
-		err = state_overlay_open(stack->state, above->info.base, STATE_READ, &base);
-		if (err) {
-			log_error("overlay %s: made on overlay %s, which cannot be opened",
-				  above->name, above->info.base);
-			return err;
-		}
-		stack->bases[stack->bases_count++] = base;
-		err = check_base(above, base);
-		if (err)
-			return err;
-		above = base;
-	}
-	return 0;
-}
-
 /* Layers ------------------------------------------------------------------------------------- */
 
-static int cannot_open(const struct state_overlay *overlay, int err)
+int stack_cannot_open(const struct state_overlay *overlay, int err)
 {
 	const char *advice = err == -EUCLEAN || err == -EBADMSG
 				     ? ": \"bramble overlay check\" says what is damaged"
@@ -106,8 +35,7 @@ static int cannot_open(const struct state_overlay *overlay, int err)
 	return err;
 }
 
-/* Puts the store in @folder above stack->tree. */
-static int put_stored(struct stack *stack, const char *folder)
+int stack_put_stored(const char *folder, struct tree *lower, struct tree **out)
 {
 	const struct store_options options = {.read_only = true};
 	struct store *store;
@@ -115,7 +43,7 @@ static int put_stored(struct stack *stack, const char *folder)
 
 	if (err)
 		return err;
-	err = overlay_open(store, stack->tree, &stack->tree);
+	err = overlay_open(store, lower, out);
 	if (err)
 		store_close(store);
 	return err;
@@ -124,9 +52,10 @@ static int put_stored(struct stack *stack, const char *folder)
 /* Puts the overlay above stack->tree. One without a store is as what lies below. */
 static int put_for_reading(struct stack *stack, const struct state_overlay *overlay)
 {
-	int err = overlay->info.empty ? 0 : put_stored(stack, overlay->path);
+	int err = overlay->info.empty ? 0
+				      : stack_put_stored(overlay->path, stack->tree, &stack->tree);
 
-	return err ? cannot_open(overlay, err) : 0;
+	return err ? stack_cannot_open(overlay, err) : 0;
 }
 
 static int open_store(struct stack *stack, struct state_overlay *overlay, struct store **out)
@@ -161,6 +90,7 @@ static int note_opened(struct stack *stack, struct state_overlay *overlay)
 {
 	struct state_info *info = &overlay->info;
 	bool was_empty = info->empty;
+	const struct stack *below = stack->share->image;
 	char *image = strdup(stack->real_path);
 	int err;
 
@@ -168,7 +98,7 @@ static int note_opened(struct stack *stack, struct state_overlay *overlay)
 		return -ENOMEM;
 	free(info->image);
 	info->image = image;
-	info->seen = stack->seen;
+	info->seen = below->seen;
 	/* the only record of it, should the store be lost */
 	info->next_id = max_u64(info->next_id, overlay_next_id(stack->tree));
 	info->empty = false;
@@ -188,35 +118,47 @@ static int put_for_writing(struct stack *stack, struct state_overlay *overlay)
 	int err = open_store(stack, overlay, &store);
 
 	if (err)
-		return cannot_open(overlay, err);
+		return stack_cannot_open(overlay, err);
 	err = overlay_open(store, stack->tree, &stack->tree);
 	if (err) {
 		store_close(store);
-		return cannot_open(overlay, err);
+		return stack_cannot_open(overlay, err);
 	}
 	/* durably, before anybody can write to it */
 	err = note_opened(stack, overlay);
-	return err ? cannot_open(overlay, err) : 0;
-}
-
-static int put_bases(struct stack *stack)
-{
-	for (size_t i = stack->bases_count; i-- > 0;) {
-		int err = put_for_reading(stack, stack->bases[i]);
-
-		if (err)
-			return err;
-	}
-	return 0;
+	return err ? stack_cannot_open(overlay, err) : 0;
 }
 
 /* Opening ------------------------------------------------------------------------------------ */
+
+/* A stack without a tree yet. */
+static int start_above(const char *path, const struct stack_options *options, struct stack **out)
+{
+	CLEANUP(stack_closep) struct stack *stack = calloc(1, sizeof(*stack));
+
+	if (!stack)
+		return -ENOMEM;
+	stack->options = *options;
+	stack->path = strdup(path);
+	if (!stack->path)
+		return -ENOMEM;
+	stack->real_path = realpath(path, NULL);
+	if (!stack->real_path) {
+		int err = -errno;
+
+		log_error("%s: %s", path, strerror(-err));
+		return err;
+	}
+	*out = TAKE(stack);
+	return 0;
+}
 
 /* What @overlay is made on. Takes @state and @overlay, with or without an error. */
 static int open_below(const char *path, const struct stack_options *options, struct state *state,
 		      struct state_overlay *overlay, struct stack **out)
 {
 	CLEANUP(stack_closep) struct stack *stack = NULL;
+	CLEANUP(stack_share_putp) struct stack_share *image = NULL;
 	CLEANUP(state_closep) struct state *owned_state = state;
 	CLEANUP(state_overlay_closep) struct state_overlay *owned = overlay;
 	struct stack_options chosen = *options;
@@ -225,21 +167,21 @@ static int open_below(const char *path, const struct stack_options *options, str
 	if (err)
 		return err;
 	chosen.partition = overlay->info.partition;
-	err = stack_open_lower(path ? path : overlay->info.image, &chosen, &overlay->info, &stack);
+	err = stack_share_image(path ? path : overlay->info.image, &chosen, &overlay->info, &image);
 	if (err && !path && access(overlay->info.image, F_OK) < 0)
 		log_error("overlay %s: its image is not there: say --image FILE", overlay->name);
-	if (err)
-		return err;
-	err = stack_check_image(overlay, stack);
+	if (!err)
+		err = stack_check_image(overlay, image->image);
+	if (!err)
+		err = start_above(path ? path : overlay->info.image, &chosen, &stack);
 	if (err)
 		return err;
 	stack->state = TAKE(owned_state);
 	stack->overlay = TAKE(owned);
-	err = open_bases(stack);
-	if (!err)
-		err = put_bases(stack);
+	err = stack_share_below(stack->overlay, image, &stack->share);
 	if (err)
 		return err;
+	stack->tree = tree_share(stack->share->tree);
 	*out = TAKE(stack);
 	return 0;
 }
@@ -274,7 +216,7 @@ int stack_open_stored(const char *path, const char *folder, const struct stack_o
 	if (!err)
 		err = open_below(path, options, TAKE(state), overlay, &stack);
 	if (!err)
-		err = put_stored(stack, folder);
+		err = stack_put_stored(folder, stack->tree, &stack->tree);
 	if (err)
 		return err;
 	stack->layered = true;
@@ -282,17 +224,17 @@ int stack_open_stored(const char *path, const char *folder, const struct stack_o
 	return 0;
 }
 
-int stack_create_on(const struct stack *stack, struct state *state, const char *name,
+int stack_create_on(const struct stack *image, struct state *state, const char *name,
 		    struct state_overlay **out)
 {
 	struct state_info info = {
-		.image = stack->real_path, /* borrowed */
-		.partition = stack->options.partition,
-		.seen = stack->seen,
+		.image = image->real_path, /* borrowed */
+		.partition = image->options.partition,
+		.seen = image->seen,
 	};
 	int err;
 
-	memcpy(info.fingerprint, stack->fingerprint, sizeof(info.fingerprint));
+	memcpy(info.fingerprint, image->fingerprint, sizeof(info.fingerprint));
 	err = state_overlay_create(state, name, &info, out);
 	if (!err)
 		log_info("overlay %s: made on %s", name, info.image);
@@ -306,15 +248,17 @@ static int open_new(const char *path, const struct stack_options *options, struc
 	CLEANUP(stack_closep) struct stack *stack = NULL;
 	CLEANUP(state_closep) struct state *owned_state = state;
 	struct state_overlay *overlay;
-	int err = stack_open_lower(path, options, NULL, &stack);
+	int err = start_above(path, options, &stack);
 
-	if (err)
-		return err;
-	err = stack_create_on(stack, state, options->overlay, &overlay);
+	if (!err)
+		err = stack_share_image(path, options, NULL, &stack->share);
+	if (!err)
+		err = stack_create_on(stack->share->image, state, options->overlay, &overlay);
 	if (err)
 		return err;
 	stack->state = TAKE(owned_state);
 	stack->overlay = overlay;
+	stack->tree = tree_share(stack->share->tree);
 	err = put_for_writing(stack, overlay);
 	if (err)
 		return err;

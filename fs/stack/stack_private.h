@@ -3,6 +3,8 @@
 #ifndef BRAMBLE_STACK_PRIVATE_H
 #define BRAMBLE_STACK_PRIVATE_H
 
+#include <sys/stat.h>
+
 #include "image/image.h"
 #include "pi/pi.h"
 #include "stack/stack.h"
@@ -19,29 +21,69 @@ struct stack_slot {
 	struct tree *tree; /* owned until it is mounted; NULL: not open */
 };
 
+struct stack_share;
+
+/*
+ * Either of an image, with what was opened of it; or one above such, with an overlay or shared with
+ * others, which has @share and asks that for the image.
+ */
 struct stack {
 	char *path; /* owned */
 	struct stack_options options;
+	struct tree *tree; /* owned; NULL: nothing to show */
+	char *real_path; /* owned: of the image; NULL: nobody asked for it */
+
+	/* Of an image: */
 	struct image *img; /* owned */
+	struct stat opened; /* its file, when it was opened */
 	struct partition_table table;
 	size_t count;
 	struct stack_volume *volumes; /* owned; parallel to table.partitions */
 	struct stack_slot *slots; /* owned; likewise */
-	struct tree *tree; /* owned; NULL: nothing to show */
-
-	/* Of a stack with an overlay: */
-	char *real_path; /* owned: of the image */
 	uint8_t fingerprint[STATE_FINGERPRINT_BYTES]; /* of the image and what is shown of it */
 	struct state_seen seen; /* the image's file, if nothing happened to it meanwhile */
+
+	/* Above one: */
+	struct stack_share *share; /* owned reference: what lies below */
 	struct state *state; /* owned */
 	struct state_overlay *overlay; /* owned: the uppermost; NULL: none */
-	struct state_overlay *bases[STACK_BASES_MAX]; /* owned: those below it, downwards */
-	size_t bases_count;
 	bool layered; /* the tree is that of the uppermost overlay */
 };
 
 /* stack.c: the tree of an image alone. */
 int stack_open_image(const char *path, const struct stack_options *options, struct stack **out);
+
+/*
+ * stack_share.c: what lies below: an image, or a frozen overlay above another share. Counted; those of a
+ * pool are found by all who want the same.
+ */
+struct stack_share {
+	struct stack_pool *pool; /* borrowed; NULL: it has one user */
+	struct stack_share *next; /* in the pool */
+	unsigned int users;
+	bool opening; /* somebody is at it: to be waited for */
+	struct stat file; /* of an image: when it was opened */
+	struct stack_options options; /* likewise: what is shown of it */
+	struct stack_share *below; /* owned reference: of an overlay */
+	struct stack *image; /* owned: of an image itself; else borrowed from that at the bottom */
+	struct state *state; /* owned: of an overlay */
+	struct state_overlay *overlay; /* owned: likewise, open for reading */
+	struct tree *tree; /* owned, by an image its stack's */
+};
+
+/*
+ * The image at @path, and which one it is unless @known (may be NULL) tells. Errors as stack_open.
+ * stack_share_put accepts NULL.
+ */
+int stack_share_image(const char *path, const struct stack_options *options,
+		      const struct state_info *known, struct stack_share **out);
+void stack_share_put(struct stack_share *share);
+
+DEFINE_CLEANUP(stack_share_putp, struct stack_share *, stack_share_put)
+
+/* What the overlay @above is made on: the image itself, which is @image, or an overlay above it. */
+int stack_share_below(const struct state_overlay *above, struct stack_share *image,
+		      struct stack_share **out);
 
 /* stack_probe.c: what lies in each partition; free space of FAT volumes only if it is asked for. */
 void stack_probe(struct stack *stack, bool count_free);
@@ -71,18 +113,18 @@ bool stack_is_same_file(const struct state_seen *a, const struct state_seen *b);
 /* Which image it is, and what is shown of it. */
 int stack_fingerprint(struct stack *stack, uint8_t out[STATE_FINGERPRINT_BYTES]);
 
-/* stack_base.c */
+/* stack_base.c: what an overlay is made on. -ESTALE (logged): on something else. */
 
 /* Opens the image, and finds out which one it is unless @known (may be NULL) tells. */
 int stack_open_lower(const char *path, const struct stack_options *options,
 		     const struct state_info *known, struct stack **out);
 
-/*
- * Whether the overlay was made on this image, and on this partition: -1 means that nobody said. -ESTALE
- * (logged).
- */
+/* Whether the overlay was made on this image, and on this partition: -1 means that nobody said. */
 int stack_check_image(const struct state_overlay *overlay, const struct stack *stack);
 int stack_check_partition(const struct state_overlay *overlay, int given);
+
+/* Whether @above was made on the overlay @base as it is. */
+int stack_check_base(const struct state_overlay *above, const struct state_overlay *base);
 
 /* stack_overlay.c */
 
@@ -92,8 +134,14 @@ int stack_overlay_open(const char *path, const struct stack_options *options, st
 /* Closes the tree, which is the overlay's; the info tells what was made durable. */
 int stack_overlay_close(struct stack *stack);
 
-/* Makes an overlay of what @stack shows. */
-int stack_create_on(const struct stack *stack, struct state *state, const char *name,
+/* Makes an overlay of what @image, the stack of an image, shows. */
+int stack_create_on(const struct stack *image, struct state *state, const char *name,
 		    struct state_overlay **out);
+
+/* Puts the store in @folder above @lower, which is taken on success, for reading. */
+int stack_put_stored(const char *folder, struct tree *lower, struct tree **out);
+
+/* Logs that the overlay cannot be opened, and returns @err. */
+int stack_cannot_open(const struct state_overlay *overlay, int err);
 
 #endif
