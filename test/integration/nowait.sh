@@ -11,7 +11,8 @@ images=$BRAMBLE_SOURCE/test/images
 
 bash "$images/make-ext4-images" made metadata-csum casefold encrypted ea-inode extents-deep indirect \
 	inline-data dir-index unwritten >list
-for image in $(cat list); do
+mapfile -t made <list
+for image in "${made[@]}"; do
 	"$walk" ext4 "$image" || fail "$image"
 	"$walk" --overlay ext4 "$image" || fail "an overlay above $image"
 done
