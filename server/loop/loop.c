@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -55,6 +56,8 @@ int loop_create(unsigned int workers, struct loop **out)
 	assert(workers > 0);
 	if (!loop)
 		return -ENOMEM;
+	signal(SIGPIPE, SIG_IGN);
+	loop->thread = pthread_self();
 	loop->later_end = &loop->later;
 	loop->now_ms = clock_ms();
 	/* by signalfd, since signals are blocked in all threads */
@@ -96,6 +99,9 @@ void loop_destroy(struct loop *loop)
 void loop_run(struct loop *loop)
 {
 	loop->running = true;
+	/* workers read it, which there are none of if another thread has made the loop */
+	if (!loop_is_here(loop))
+		loop->thread = pthread_self();
 	loop->now_ms = clock_ms();
 	if (!loop->stopping)
 		ev_run(loop->ev, 0);
@@ -107,6 +113,11 @@ void loop_stop(struct loop *loop)
 {
 	loop->stopping = true;
 	ev_break(loop->ev, EVBREAK_ALL);
+}
+
+bool loop_is_here(const struct loop *loop)
+{
+	return pthread_equal(loop->thread, pthread_self());
 }
 
 uint64_t loop_now(const struct loop *loop)

@@ -24,7 +24,10 @@
 
 struct loop;
 
-/* @workers: threads for loop_work_submit, at least 1. They start when they are needed first. */
+/*
+ * @workers: threads for loop_work_submit, at least 1. They start when they are needed first. The process
+ * ignores SIGPIPE from then on: sendfile(2) to a peer that is gone would end it.
+ */
 int loop_create(unsigned int workers, struct loop **out);
 
 /* All watchers are stopped and all work is done. Accepts NULL. */
@@ -35,6 +38,9 @@ DEFINE_CLEANUP(loop_destroyp, struct loop *, loop_destroy)
 /* Returns after loop_stop. */
 void loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
+
+/* From any thread: whether it is the loop's: the one that runs it, or before that made it. */
+bool loop_is_here(const struct loop *loop);
 
 /* When the present round began, milliseconds; constant during a callback. */
 uint64_t loop_now(const struct loop *loop);
@@ -137,8 +143,9 @@ struct loop_datagram {
 	struct sockaddr_in from;
 	/* As the sender had it: may be a broadcast address. Of a connected socket: its own address. */
 	struct in_addr to;
-	unsigned int
-		interface; /* index of the one that it came in by; 0: the socket is connected */
+	struct in_addr local; /* the same, or of a broadcast the address to answer from */
+	/* Index of the one that it came in by; 0: the socket is connected. */
+	unsigned int interface;
 };
 
 struct loop_udp;

@@ -36,6 +36,7 @@ struct loop {
 	ev_check round; /* begins a round */
 	ev_prepare before_wait;
 	ev_async finished;
+	pthread_t thread;
 	uint64_t now_ms;
 	bool running;
 	bool stopping;

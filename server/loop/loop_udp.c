@@ -5,7 +5,6 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <linux/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -64,6 +63,7 @@ static void read_pktinfo(struct msghdr *message, struct loop_datagram *datagram)
 			continue;
 		memcpy(&info, CMSG_DATA(part), sizeof(info));
 		datagram->to = info.ipi_addr;
+		datagram->local = info.ipi_spec_dst;
 		datagram->interface = (unsigned int)info.ipi_ifindex;
 	}
 }
@@ -104,8 +104,10 @@ static void receive_batch(struct loop *loop, struct loop_udp *udp)
 /* One for each call: peers of connected sockets mostly wait for the answer. */
 static void receive_one(struct loop *loop, struct loop_udp *udp)
 {
-	struct loop_datagram datagram = {
-		.data = loop->batch->data[0], .from = udp->peer, .to = udp->local};
+	struct loop_datagram datagram = {.data = loop->batch->data[0],
+					 .from = udp->peer,
+					 .to = udp->local,
+					 .local = udp->local};
 	ssize_t len = recv(udp->fd, loop->batch->data[0], DATAGRAM_ROOM, MSG_DONTWAIT);
 
 	if (len < 0) {

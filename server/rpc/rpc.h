@@ -32,13 +32,14 @@ struct rpc_cred {
 	uint32_t groups_count;
 };
 
-/* Of whom a call comes: a TCP connection, or for UDP the server's socket. */
+/* Of whom a call comes: a TCP connection, or for UDP whoever sent it. */
 struct rpc_peer {
 	struct sockaddr_in address;
 	struct in_addr local; /* the server's own address that it was sent to; 0.0.0.0: not known */
 	bool tcp;
 	void *slot; /* the program's own, NULL at first: what it knows of a TCP connection */
-	void (*slot_end)(void *slot); /* called with @slot at the end of the connection */
+	/* Called with @slot at the end of the connection, of UDP at that of the call. NULL: no need. */
+	void (*slot_end)(void *slot);
 };
 
 /* One call. Owned by the rpc room, until it is answered or dropped. */
@@ -98,14 +99,18 @@ void rpc_drop(struct rpc_call *call);
 /*
  * For answers that are written by hand, for speed. rpc_reply_begin gives room for @size bytes of
  * results, 4-byte aligned, at most RPC_REPLY_MAX; may be called in a worker, once for a call. NULL: no
- * memory. rpc_reply_end sends the first @len of them (a multiple of 4), followed by @file if not NULL:
- * bytes of a file by sendfile(2), or by pread(2) where that cannot be, then padding to 4. What the
- * file does not have is sent as zeros.
+ * memory. rpc_reply_end sends the first @len of them (a multiple of 4), followed by @file if not NULL,
+ * then padding to 4. @file's bytes go from the page cache to the network by sendfile(2), or by pread(2)
+ * where that cannot be: they had better be in the page cache, since the loop sends them. What the file
+ * does not have is sent as zeros; where it cannot be read, the connection ends.
  */
 struct rpc_file {
-	int fd; /* borrowed until the end of the program */
+	int fd; /* borrowed until @release is called, as are the bytes */
 	uint64_t offset; /* bytes */
 	size_t len; /* bytes */
+	/* Called once, on the loop's thread, when they are sent or given up. NULL: not wanted. */
+	void (*release)(void *ctx);
+	void *ctx;
 };
 #define RPC_REPLY_MAX ((size_t)1 << 21)
 uint8_t *rpc_reply_begin(struct rpc_call *call, size_t size);
@@ -125,7 +130,10 @@ struct rpc_limits {
 
 struct rpc_server;
 
-/* A set of programs (borrowed, @count of them), at one or several addresses. */
+/*
+ * A set of programs (borrowed, @count of them), at one or several addresses. Procedure 0 of each, and
+ * whatever is wrong before a program comes into it, is answered by the rpc room.
+ */
 int rpc_server_create(struct loop *loop, const struct rpc_program *programs, size_t count,
 		      const struct rpc_limits *limits, struct rpc_server **out);
 

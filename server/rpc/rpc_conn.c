@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * TCP connections. What was received is taken apart where it lies; what is answered while this goes on
+ * is sent at its end. A connection is read from only as long as it may have more calls under way and
+ * its peer takes the answers.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <arpa/inet.h>
+
+#include "base/log.h"
+#include "rpc/rpc_private.h"
+
+/* Bytes of answers that are sent before further calls are carried out. */
+#define SEND_EARLY ((size_t)256 << 10)
+/* The rest of a read up to so many bytes does not keep its buffer. */
+#define SMALL_REST 2048u
+/* Bytes of room at least to read into, beside what the record needs. */
+#define READ_MIN 4096u
+#define TRIM_MS 10000u
+
+static void note(const struct rpc_conn *conn, const char *what)
+{
+	char address[INET_ADDRSTRLEN] = "?";
+
+	inet_ntop(AF_INET, &conn->peer.address.sin_addr, address, sizeof(address));
+	log_debug("rpc: %s:%u: %s", address, ntohs(conn->peer.address.sin_port), what);
+}
+
+/* The server's list -------------------------------------------------------------------------- */
+
+static void list_add(struct rpc_conn *conn)
+{
+	struct rpc_server *server = conn->server;
+
+	conn->newer = NULL;
+	conn->older = server->newest;
+	if (conn->older)
+		conn->older->newer = conn;
+	else
+		server->oldest = conn;
+	server->newest = conn;
+}
+
+static void list_remove(struct rpc_conn *conn)
+{
+	struct rpc_server *server = conn->server;
+
+	if (conn->newer)
+		conn->newer->older = conn->older;
+	else
+		server->newest = conn->older;
+	if (conn->older)
+		conn->older->newer = conn->newer;
+	else
+		server->oldest = conn->newer;
+}
+
+static void list_touch(struct rpc_conn *conn)
+{
+	if (conn->server->newest == conn)
+		return;
+	list_remove(conn);
+	list_add(conn);
+}
+
+/* Ends --------------------------------------------------------------------------------------- */
+
+void rpc_conn_free_unused(struct rpc_conn *conn)
+{
+	if (conn->fd < 0 && conn->calls.count == 0 && !conn->entered)
+		free(conn);
+}
+
+static void give_input_back(struct rpc_conn *conn)
+{
+	rpc_buffer_put(&conn->server->pool, TAKE(conn->in));
+	conn->in_pos = 0;
+	conn->in_end = 0;
+}
+
+void rpc_conn_close(struct rpc_conn *conn)
+{
+	if (conn->fd < 0)
+		return;
+	loop_io_stop(&conn->io);
+	loop_later_stop(&conn->settle);
+	close(conn->fd);
+	conn->fd = -1;
+	rpc_out_finish(&conn->out);
+	give_input_back(conn);
+	rpc_calls_orphan(&conn->calls);
+	list_remove(conn);
+	conn->server->conns--;
+	if (conn->peer.slot_end)
+		conn->peer.slot_end(conn->peer.slot);
+	conn->peer.slot = NULL;
+	conn->peer.slot_end = NULL;
+	rpc_conn_free_unused(conn);
+}
+
+void rpc_conn_break(struct rpc_conn *conn)
+{
+	conn->broken = true;
+	rpc_conn_settle_later(conn);
+}
+
+/* Input -------------------------------------------------------------------------------------- */
+
+/* Whether one more call may be taken. */
+static bool may_take(const struct rpc_conn *conn)
+{
+	const struct rpc_limits *limits = &conn->server->limits;
+
+	return !conn->broken && !conn->server->quiet && conn->calls.count < limits->calls_max &&
+	       conn->out.unsent <= limits->unsent_max;
+}
+
+/* Bytes that a buffer must have for the record that is coming in, and to read some more. */
+static size_t room_wanted(const struct rpc_conn *conn)
+{
+	const struct rpc_record *record = &conn->record;
+	size_t wanted = RPC_MARK_BYTES + record->len + record->left + READ_MIN;
+
+	/* of more fragments nobody knows how many: room in proportion, so that one rarely copies */
+	if (!record->last)
+		wanted += record->len / 4;
+	return wanted;
+}
+
+/* Where what is left of the input begins. */
+static size_t rest_start(const struct rpc_conn *conn)
+{
+	return conn->record.begun ? conn->record.body : conn->in_pos;
+}
+
+/* Moves what is left of the input to the beginning of @to, which may be the same buffer. */
+static void move_rest(struct rpc_conn *conn, struct rpc_buffer *to)
+{
+	const uint8_t *from = conn->in->data;
+	size_t raw = conn->in_end - conn->in_pos;
+	/* as if its mark were before it: what follows stays aligned */
+	size_t start = conn->record.begun ? RPC_MARK_BYTES : 0;
+
+	if (conn->record.begun)
+		memmove(to->data + start, from + conn->record.body, conn->record.len);
+	memmove(to->data + start + conn->record.len, from + conn->in_pos, raw);
+	conn->record.body = start;
+	conn->in_pos = start + conn->record.len;
+	conn->in_end = conn->in_pos + raw;
+}
+
+/* Moves what is left of the input into a buffer of @size bytes. False: no memory. */
+static bool move_to_buffer(struct rpc_conn *conn, size_t size)
+{
+	struct rpc_buffer *buffer = rpc_buffer_get(&conn->server->pool, size);
+
+	if (!buffer)
+		return false;
+	if (conn->in) {
+		move_rest(conn, buffer);
+		rpc_buffer_put(&conn->server->pool, conn->in);
+	}
+	conn->in = buffer;
+	return true;
+}
+
+/* Room to read into. */
+static bool make_room(struct rpc_conn *conn)
+{
+	size_t wanted = room_wanted(conn);
+
+	if (wanted < RPC_BUFFER_USUAL)
+		wanted = RPC_BUFFER_USUAL;
+	if (!conn->in || conn->in->size < wanted)
+		return move_to_buffer(conn, wanted);
+	if (conn->in->size - rest_start(conn) >= room_wanted(conn))
+		return true;
+	/* calls that are under way may have their arguments here */
+	if (conn->in->refs > 1)
+		return move_to_buffer(conn, wanted);
+	move_rest(conn, conn->in);
+	return true;
+}
+
+static void receive(struct rpc_conn *conn)
+{
+	ssize_t got;
+
+	if (!make_room(conn)) {
+		note(conn, "no memory to receive");
+		conn->broken = true;
+		return;
+	}
+	got = recv(conn->fd, conn->in->data + conn->in_end, conn->in->size - conn->in_end,
+		   MSG_DONTWAIT);
+	if (got > 0) {
+		conn->in_end += (size_t)got;
+		list_touch(conn);
+	} else if (got == 0) {
+		conn->ended = true;
+	} else if (errno != EAGAIN && errno != EINTR) {
+		note(conn, strerror(errno));
+		conn->broken = true;
+	}
+}
+
+/* Keeps no more than it needs of the buffer of the input. */
+static void keep_rest(struct rpc_conn *conn)
+{
+	size_t rest = conn->in_end - conn->in_pos + conn->record.len;
+
+	if (rest == 0 && !conn->record.begun)
+		give_input_back(conn);
+	else if (rest <= SMALL_REST && conn->in->size > 2 * SMALL_REST)
+		move_to_buffer(conn, 2 * SMALL_REST);
+}
+
+static void send_out(struct rpc_conn *conn)
+{
+	int err;
+
+	if (conn->blocked || conn->broken || !conn->out.first)
+		return;
+	err = rpc_out_send(&conn->out, conn->fd);
+	if (err == -EAGAIN) {
+		conn->blocked = true;
+	} else if (err) {
+		note(conn, strerror(-err));
+		conn->broken = true;
+	}
+}
+
+/* Carries out the calls that have come in. */
+static void take_calls(struct rpc_conn *conn)
+{
+	struct rpc_record *record = &conn->record;
+
+	conn->more = conn->in != NULL;
+	while (conn->more && may_take(conn)) {
+		struct rpc_buffer *in = conn->in;
+
+		switch (rpc_record_next(record, in->data, &conn->in_pos, conn->in_end,
+					conn->server->limits.record_max)) {
+		case RPC_RECORD_MORE:
+			conn->more = false;
+			keep_rest(conn);
+			break;
+		case RPC_RECORD_TOO_LONG:
+			note(conn, "a record is too long");
+			conn->broken = true;
+			break;
+		case RPC_RECORD_READY:
+			if (!rpc_call_from_conn(conn, in, in->data + record->body, record->len)) {
+				note(conn, "a record is no call");
+				conn->broken = true;
+			}
+			rpc_record_end(record);
+			break;
+		}
+		if (conn->out.unsent >= SEND_EARLY)
+			send_out(conn);
+	}
+}
+
+/* Does what there is to do, and says what to wait for. The connection may be gone then. */
+static void settle(struct rpc_conn *conn)
+{
+	unsigned int events = 0;
+
+	conn->entered = true;
+	loop_later_stop(&conn->settle);
+	do {
+		take_calls(conn);
+		send_out(conn);
+	} while (conn->more && may_take(conn));
+	conn->entered = false;
+	if (conn->broken ||
+	    (conn->ended && !conn->more && conn->calls.count == 0 && !conn->out.first)) {
+		rpc_conn_close(conn);
+		return;
+	}
+	if (conn->blocked)
+		events |= LOOP_WRITE;
+	if (!conn->ended && !conn->more && may_take(conn))
+		events |= LOOP_READ;
+	loop_io_change(&conn->io, events);
+}
+
+static void on_later(struct loop_later *later)
+{
+	settle(container_of(later, struct rpc_conn, settle));
+}
+
+void rpc_conn_settle_later(struct rpc_conn *conn)
+{
+	if (!conn->entered)
+		loop_later_start(conn->server->loop, &conn->settle, on_later);
+}
+
+static void on_ready(struct loop_io *io, unsigned int ready)
+{
+	struct rpc_conn *conn = container_of(io, struct rpc_conn, io);
+
+	if (ready & LOOP_WRITE)
+		conn->blocked = false;
+	if (ready & LOOP_READ)
+		receive(conn);
+	settle(conn);
+}
+
+/* Beginnings --------------------------------------------------------------------------------- */
+
+static void on_trim(struct loop_timer *timer)
+{
+	struct rpc_server *server = container_of(timer, struct rpc_server, trim);
+
+	rpc_pool_trim(&server->pool);
+	if (server->conns)
+		loop_timer_start(server->loop, timer, TRIM_MS, on_trim);
+}
+
+/* Makes room for one more connection. */
+static bool end_oldest(struct rpc_server *server)
+{
+	for (struct rpc_conn *conn = server->oldest; conn; conn = conn->newer) {
+		if (conn->calls.count || conn->out.first || conn->entered)
+			continue;
+		note(conn, "too many connections: this one was not used for the longest time");
+		rpc_conn_close(conn);
+		return true;
+	}
+	return false;
+}
+
+void rpc_conn_start(struct rpc_server *server, int fd, const struct sockaddr_in *peer)
+{
+	struct rpc_conn *conn;
+	struct sockaddr_in local = {.sin_family = AF_INET};
+	socklen_t len = sizeof(local);
+
+	if (server->conns >= server->limits.connections_max && !end_oldest(server)) {
+		log_warn("rpc: %u connections, all in use: another one is refused", server->conns);
+		close(fd);
+		return;
+	}
+	conn = calloc(1, sizeof(*conn));
+	if (!conn) {
+		close(fd);
+		return;
+	}
+	if (getsockname(fd, (struct sockaddr *)&local, &len) == 0)
+		conn->peer.local = local.sin_addr;
+	conn->server = server;
+	conn->fd = fd;
+	conn->peer.address = *peer;
+	conn->peer.tcp = true;
+	rpc_out_init(&conn->out, &server->pool);
+	list_add(conn);
+	server->conns++;
+	loop_io_start(server->loop, &conn->io, fd, LOOP_READ, on_ready);
+	if (!loop_timer_runs(&server->trim))
+		loop_timer_start(server->loop, &server->trim, TRIM_MS, on_trim);
+}
