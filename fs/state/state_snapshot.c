@@ -165,7 +165,7 @@ int state_snapshot_delete(struct state_overlay *overlay, const char *name)
 /* Moves the files of the store, which may be there no more, from the folder @from to @to. */
 static int move_store(int from, int to)
 {
-	static const char *const names[] = {"data", "meta"};
+	static const char *const names[] = {"data", "log", "meta"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (renameat(from, names[i], to, names[i]) < 0 && errno != ENOENT)

@@ -17,6 +17,7 @@
 #include "base/le.h"
 #include "base/log.h"
 #include "base/wait.h"
+#include "store/store_batch.h"
 #include "store/store_private.h"
 
 /* The data grow in steps of so many blocks: a hole costs nothing, a call for each block would. */
@@ -50,6 +51,10 @@ static int init_locks(struct store *store)
 		err = pthread_mutex_init(&store->use, NULL);
 	if (err == 0)
 		err = pthread_mutex_init(&store->growing, NULL);
+	if (err == 0)
+		err = pthread_mutex_init(&store->written.lock, NULL);
+	if (err == 0)
+		err = pthread_mutex_init(&store->sync.flushing, NULL);
 	return -err;
 }
 
@@ -63,6 +68,7 @@ int store_init(struct store *store, const struct store_ops *ops,
 	store->read_only = options && options->read_only;
 	store->writer = options && !options->read_only ? options->writer : NULL;
 	store->data_blocks = data_bytes / STORE_BLOCK;
+	store->sync.gap = true;
 	err = init_locks(store);
 	if (err)
 		return err;
@@ -91,12 +97,22 @@ void store_finish(struct store *store)
 	store_runs_finish(&store->active_freed);
 	store_runs_finish(&store->frozen_freed);
 	store_runs_finish(&store->sync.punchable);
+	store_pending_finish(&store->pending);
 	store_blocks_finish(&store->blocks);
+	pthread_mutex_destroy(&store->sync.flushing);
+	pthread_mutex_destroy(&store->written.lock);
 	pthread_mutex_destroy(&store->growing);
 	pthread_mutex_destroy(&store->use);
 	pthread_cond_destroy(&store->sync.ended);
 	pthread_mutex_destroy(&store->sync.lock);
 	pthread_rwlock_destroy(&store->layers);
+}
+
+void store_replayed(struct store *store, uint64_t number)
+{
+	store->sync.number = number;
+	store->active_bytes = store_layer_bytes(store->active);
+	store->logged_since = store->logged_at = max_u64(store_now_ms(), 1);
 }
 
 bool store_is_read_only(const struct store *store)
@@ -114,7 +130,7 @@ int store_close(struct store *store)
 	if (store->writer)
 		store_writer_remove(store->writer, store);
 	if (!store->read_only) {
-		err = store_sync(store);
+		err = store_settle(store, false);
 		store_punch(store);
 	}
 	closed = store->ops->close(store, err == 0);
@@ -300,7 +316,7 @@ static int grow_data(struct store *store, uint64_t blocks)
 		if (err == 0) {
 			store->data_blocks = blocks;
 			/* the new end has to be durable before a record that refers to it */
-			store->data_writes++;
+			store_written_count(store);
 		}
 	}
 	pthread_mutex_unlock(&store->growing);
@@ -395,10 +411,10 @@ static int check_range(struct store *store, const char *what, size_t len, uint64
 				  div_round_up(offset + len, STORE_BLOCK) - first);
 }
 
-/* After a change of data. */
-static void data_touch(struct store *store)
+/* After a change of data; @len 0: not of what they say. */
+static void data_touch(struct store *store, uint64_t offset, size_t len)
 {
-	store->data_writes++;
+	store_written_add(store, offset, len);
 	store_touch(store);
 }
 
@@ -427,7 +443,7 @@ int store_data_write(struct store *store, const void *buf, size_t len, uint64_t 
 	if (err && store_reclaim(store, err))
 		err = store->ops->data_write(store, buf, len, offset);
 	/* a write that failed may have done a part */
-	data_touch(store);
+	data_touch(store, offset, len);
 	return err;
 }
 
@@ -449,7 +465,7 @@ int store_data_allocate(struct store *store, uint64_t first, uint64_t count)
 	err = store->ops->data_allocate(store, first * STORE_BLOCK, count * STORE_BLOCK);
 	if (err && store_reclaim(store, err))
 		err = store->ops->data_allocate(store, first * STORE_BLOCK, count * STORE_BLOCK);
-	data_touch(store);
+	data_touch(store, 0, 0);
 	return err;
 }
 

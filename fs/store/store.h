@@ -150,11 +150,17 @@ DEFINE_CLEANUP(store_writer_destroyp, struct store_writer *, store_writer_destro
 struct store_options {
 	bool read_only; /* nothing is written, not even what a crash left to do */
 	struct store_writer *writer; /* borrowed; NULL: only store_sync syncs */
+
+	/*
+	 * Nothing waits for the host's disk: what store_sync promised survives the process, not the
+	 * host. After the host went down a store that was not closed is refused: -EUCLEAN.
+	 */
+	bool no_flush;
 };
 
 /*
- * The embedded store in the folder @path: `meta` (LMDB) and `data` (sparse). Its files are checked
- * whole before they are used. Errors are logged with what is damaged: -EUCLEAN, -EBADMSG. The caller
+ * The embedded store in the folder @path: `meta` (LMDB), `data` (sparse), and while there is much to sync
+ * `log`. Its files are checked whole before they are used. Errors are logged with what is damaged: -EUCLEAN, -EBADMSG. The caller
  * holds the folder's lock; see store_folder.
  */
 int store_embedded_create(const char *path);

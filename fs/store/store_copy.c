@@ -135,10 +135,22 @@ static int copy_named(const char *from_folder, const char *to_folder, const char
 	return err;
 }
 
+static bool has_file(const char *folder, const char *name)
+{
+	CLEANUP(freep) char *path = store_folder_path(folder, name);
+	struct stat st;
+
+	/* should it be there, after all, copying says what is wrong */
+	return !path || !lstat(path, &st) || errno != ENOENT;
+}
+
 int store_embedded_copy(const char *from, const char *to)
 {
 	int err = copy_named(from, to, STORE_DATA_NAME, STORE_DATA_NAME STORE_NEW_SUFFIX);
 
+	/* that of a store that was not closed; else there is none, or one that counts for nothing */
+	if (!err && has_file(from, STORE_LOG_NAME))
+		err = copy_named(from, to, STORE_LOG_NAME, STORE_LOG_NAME STORE_NEW_SUFFIX);
 	/* With `meta` it is a store. */
 	if (!err)
 		err = copy_named(from, to, STORE_META_NAME, STORE_META_NAME STORE_NEW_SUFFIX);
@@ -149,6 +161,7 @@ int store_embedded_remove(const char *path)
 {
 	/* Without `meta` it is none any more. */
 	static const char *const names[] = {STORE_META_NAME, STORE_META_NAME STORE_NEW_SUFFIX,
+					    STORE_LOG_NAME,  STORE_LOG_NAME STORE_NEW_SUFFIX,
 					    STORE_DATA_NAME, STORE_DATA_NAME STORE_NEW_SUFFIX};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

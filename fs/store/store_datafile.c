@@ -165,6 +165,16 @@ int store_datafile_resize(const struct store_datafile *file, uint64_t bytes)
 	return 0;
 }
 
+int store_datafile_size(const struct store_datafile *file, uint64_t *out)
+{
+	struct stat st;
+
+	if (fstat(file->fd, &st))
+		return -errno;
+	*out = (uint64_t)st.st_size;
+	return 0;
+}
+
 int store_datafile_used(const struct store_datafile *file, uint64_t *out)
 {
 	struct stat st;

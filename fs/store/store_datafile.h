@@ -29,6 +29,9 @@ int store_datafile_sync(const struct store_datafile *file);
 void store_datafile_punch(struct store_datafile *file, uint64_t offset, uint64_t len);
 int store_datafile_resize(const struct store_datafile *file, uint64_t bytes);
 
+/* How long the file is. */
+int store_datafile_size(const struct store_datafile *file, uint64_t *out);
+
 /* Bytes that the file takes on the host. */
 int store_datafile_used(const struct store_datafile *file, uint64_t *out);
 

@@ -27,18 +27,7 @@
 #include "store/store_folder.h"
 #include "store/store_verify.h"
 
-#define FORMAT_VERSION 1u
 #define CHECK_LIMIT 100u /* problems that a check lists */
-
-/* Node 0, which is the overlay itself, and a letter that only the store uses there. */
-static const uint8_t own_key[] = {0, 0, 0, 0, 0, 0, 0, 0, 'U'};
-
-struct own_disk_record {
-	le32 version; /* 0x0 */
-	le32 in_use; /* 0x4 0 or 1 */
-	le32 sum; /* 0x8 as of every record */
-};
-static_assert(sizeof(struct own_disk_record) == 12, "the store's own record");
 
 static MDB_val val(const void *data, size_t len)
 {
@@ -54,63 +43,43 @@ static struct store_embedded *embedded(struct store *store)
 
 static int put_own(void *ctx, MDB_txn *txn, MDB_dbi records)
 {
-	const bool *in_use = ctx;
-	struct store_key key = {.len = sizeof(own_key)};
-	struct own_disk_record record = {.version = le32_make(FORMAT_VERSION),
-					 .in_use = le32_make(*in_use)};
-	MDB_val k = val(own_key, sizeof(own_key)), v = val(&record, sizeof(record));
-
-	memcpy(key.bytes, own_key, sizeof(own_key));
-	store_value_seal(&key, &record, offsetof(struct own_disk_record, sum));
-	return mdb_put(txn, records, &k, &v, 0);
+	return store_own_put(txn, records, ctx);
 }
 
-/* The file was verified, so what is there is what somebody wrote. */
 static int read_own(struct store_embedded *store)
 {
-	MDB_val k = val(own_key, sizeof(own_key)), v;
-	struct own_disk_record record;
 	MDB_txn *txn;
 	int err = store_readers_take(&store->readers, &txn);
-	int rc;
 
 	if (err)
 		return err;
-	rc = mdb_get(txn, store->lmdb.records, &k, &v);
-	if (!rc && v.mv_size == sizeof(record))
-		memcpy(&record, v.mv_data, sizeof(record));
-	else
-		rc = MDB_NOTFOUND;
+	err = store_own_get(txn, store->lmdb.records, store->path, &store->own);
 	store_readers_give(&store->readers, txn);
-	if (rc) {
-		log_error("store: %s is not a store: it does not say of which version",
-			  store->path);
-		return -EUCLEAN;
-	}
-	if (le32_get(record.version) != FORMAT_VERSION) {
-		log_error("store: %s has version %u of the format; this program knows %u",
-			  store->path, le32_get(record.version), FORMAT_VERSION);
-		return -EOPNOTSUPP;
-	}
-	store->was_unclean = le32_get(record.in_use) != 0;
-	return 0;
+	store->was_unclean = store->own.in_use;
+	return err;
 }
 
 static int embedded_mark_in_use(struct store *base)
 {
 	struct store_embedded *store = embedded(base);
-	bool in_use = true;
-	int err = store_env_write(store, 1, put_own, &in_use);
+	struct store_own own = {.in_use = true};
+	int err;
 
-	if (!err)
-		store->in_use = true;
-	return err;
+	/* which start of the host it is has to be there before anything that may be lost with it */
+	own.unflushed = store->no_flush && store_own_boot(own.boot);
+	err = store_env_write(store, 1, put_own, &own);
+	if (err)
+		return err;
+	store->own = own;
+	if (own.unflushed)
+		store_env_relax(store, true);
+	return 0;
 }
 
 bool store_was_unclean(const struct store *store)
 {
 	return store->ops->mark_in_use == embedded_mark_in_use &&
-	       embedded((struct store *)store)->was_unclean;
+	       embedded((struct store *)(uintptr_t)store)->was_unclean;
 }
 
 /* Records ------------------------------------------------------------------------------------------ */
@@ -132,11 +101,6 @@ static int embedded_get(struct store *base, const struct store_key *key, store_r
 	return err;
 }
 
-static bool is_own(const MDB_val *key)
-{
-	return key->mv_size == sizeof(own_key) && !memcmp(key->mv_data, own_key, sizeof(own_key));
-}
-
 static int walk_cursor(MDB_cursor *cursor, const struct store_key *from, store_record_fn take,
 		       void *ctx)
 {
@@ -146,7 +110,7 @@ static int walk_cursor(MDB_cursor *cursor, const struct store_key *from, store_r
 
 	rc = mdb_cursor_get(cursor, &k, &v, k.mv_size ? MDB_SET_RANGE : MDB_FIRST);
 	for (; !rc && !err; rc = mdb_cursor_get(cursor, &k, &v, MDB_NEXT)) {
-		if (is_own(&k))
+		if (store_own_key(k.mv_data, k.mv_size))
 			continue;
 		key.len = k.mv_size;
 		memcpy(key.bytes, k.mv_data, k.mv_size);
@@ -176,9 +140,8 @@ static int embedded_walk(struct store *base, const struct store_key *from, store
 	return err;
 }
 
-static int write_layer(void *ctx, MDB_txn *txn, MDB_dbi records)
+static int write_layer(MDB_txn *txn, MDB_dbi records, const struct store_layer *layer)
 {
-	const struct store_layer *layer = ctx;
 	struct store_layer_record record;
 	bool more = store_layer_seek(layer, NULL, &record);
 	int rc = 0;
@@ -196,10 +159,90 @@ static int write_layer(void *ctx, MDB_txn *txn, MDB_dbi records)
 	return rc;
 }
 
-static int embedded_apply(struct store *base, const struct store_layer *layer)
+/* A layer, and with it what the store says of itself. */
+struct change {
+	const struct store_layer *layer;
+	const struct store_own *own; /* NULL: stays */
+};
+
+static int write_change(void *ctx, MDB_txn *txn, MDB_dbi records)
 {
-	return store_env_write(embedded(base), store_layer_count(layer), write_layer,
-			       (void *)layer);
+	const struct change *change = ctx;
+	int rc = write_layer(txn, records, change->layer);
+
+	if (!rc && change->own)
+		rc = store_own_put(txn, records, change->own);
+	return rc;
+}
+
+int store_embedded_write(struct store_embedded *store, const struct store_layer *layer,
+			 const struct store_own *own)
+{
+	struct change change = {layer, own};
+
+	return store_env_write(store, store_layer_count(layer), write_change, &change);
+}
+
+/* Where there is no room for a log, it goes without. */
+static bool start_log(struct store_embedded *store, struct store_own *own)
+{
+	if (own->has_log)
+		return false;
+	/* one that was made for an apply that failed may be known already: to be used, not replaced */
+	if (store->log.fd < 0 && store_log_create(&store->log, store->folder))
+		return false;
+	own->has_log = true;
+	memcpy(own->log_id, store->log.id, sizeof(own->log_id));
+	return true;
+}
+
+static int embedded_apply(struct store *base, const struct store_layer *layer, uint64_t number,
+			  enum store_log_use use)
+{
+	struct store_embedded *store = embedded(base);
+	struct store_own own = store->own;
+	bool started, ended;
+	int err;
+
+	if (store->log_left)
+		use = STORE_LOG_DROP;
+	started = use == STORE_LOG_START && start_log(store, &own);
+	ended = use == STORE_LOG_DROP && own.has_log;
+	if (ended)
+		own.has_log = false;
+	own.applied = number;
+	err = store_embedded_write(store, layer, own.has_log || ended ? &own : NULL);
+	/* with -ENOMEM it may count already */
+	if (err && err != -ENOMEM && started)
+		store_log_remove(&store->log);
+	if (err)
+		return err;
+	if (started || ended)
+		store->own = own;
+	if (ended) {
+		store_log_remove(&store->log);
+		store->log_left = false;
+	} else if (own.has_log) {
+		store_log_forget(&store->log, number);
+		store_log_grow(&store->log);
+	}
+	return 0;
+}
+
+static int embedded_log(struct store *base, const struct store_entry *entry, bool last)
+{
+	struct store_embedded *store = embedded(base);
+
+	return store_log_write(&store->log, entry, last, &store->data);
+}
+
+static enum store_log_state embedded_log_state(struct store *base)
+{
+	struct store_embedded *store = embedded(base);
+
+	if (!store->own.has_log || store->log_left)
+		return STORE_LOG_NONE;
+	return store_log_is_long(&store->log) ? STORE_LOG_LONG : STORE_LOG_OPEN;
 }
 
 static int embedded_reserve(struct store *base, uint64_t bytes, bool urgent)
@@ -211,7 +254,11 @@ static int embedded_reserve(struct store *base, uint64_t bytes, bool urgent)
 
 static int embedded_data_read(struct store *base, void *buf, size_t len, uint64_t offset)
 {
-	return store_datafile_read(&embedded(base)->data, buf, len, offset);
+	struct store_embedded *store = embedded(base);
+
+	if (store->patch.count)
+		return store_patch_read(&store->patch, &store->data, buf, len, offset);
+	return store_datafile_read(&store->data, buf, len, offset);
 }
 
 static int embedded_data_write(struct store *base, const void *buf, size_t len, uint64_t offset)
@@ -226,7 +273,9 @@ static int embedded_data_allocate(struct store *base, uint64_t offset, uint64_t 
 
 static int embedded_data_sync(struct store *base)
 {
-	return store_datafile_sync(&embedded(base)->data);
+	struct store_embedded *store = embedded(base);
+
+	return store->relaxed ? 0 : store_datafile_sync(&store->data);
 }
 
 static void embedded_data_punch(struct store *base, uint64_t offset, uint64_t len)
@@ -251,7 +300,7 @@ static int embedded_usage(struct store *base, struct store_usage *out)
 		return err;
 	if (stat(store->path, &st) || fstatvfs(store->data.fd, &fs))
 		return -errno;
-	out->used = data + (uint64_t)st.st_blocks * 512;
+	out->used = data + (uint64_t)st.st_blocks * 512 + store_log_used(&store->log);
 	out->available = (uint64_t)fs.f_bavail * fs.f_frsize;
 	return 0;
 }
@@ -262,6 +311,8 @@ static void release(struct store_embedded *store)
 {
 	store_env_close(store);
 	store_datafile_close(&store->data);
+	store_patch_finish(&store->patch);
+	store_log_finish(&store->log);
 	store_room_finish(&store->room);
 	free(store->path);
 	free(store->folder);
@@ -271,14 +322,21 @@ static void release(struct store_embedded *store)
 static int embedded_close(struct store *base, bool clean)
 {
 	struct store_embedded *store = embedded(base);
-	bool tidy = clean && store->in_use, in_use = false;
+	struct store_own own = {.in_use = false};
+	bool tidy = clean && store->own.in_use && !base->read_only && store->base.in_use;
 	CLEANUP(freep) char *path = NULL;
 	CLEANUP(closep) int meta = -1;
 	uint64_t bytes;
 
 	/* If this cannot be written nothing is lost, but the next to open it sees an unclean end. */
+	if (tidy && store->relaxed) {
+		store_env_relax(store, false);
+		tidy = store_datafile_sync(&store->data) == 0;
+	}
 	if (tidy)
-		tidy = store_env_write(store, 1, put_own, &in_use) == 0;
+		tidy = store_env_write(store, 1, put_own, &own) == 0;
+	if (tidy)
+		store_log_remove(&store->log);
 	if (tidy)
 		tidy = !store_room_compact(store);
 	bytes = store_room_end(store);
@@ -298,6 +356,8 @@ static const struct store_ops embedded_ops = {
 	.get = embedded_get,
 	.walk = embedded_walk,
 	.apply = embedded_apply,
+	.log = embedded_log,
+	.log_state = embedded_log_state,
 	.reserve = embedded_reserve,
 	.data_read = embedded_data_read,
 	.data_write = embedded_data_write,
@@ -355,7 +415,8 @@ static int open_meta(struct store_embedded *store, unsigned int limit, unsigned 
 	return err;
 }
 
-static int allocate_store(const char *folder, bool read_only, struct store_embedded **out)
+static int allocate_store(const char *folder, const struct store_options *options,
+			  struct store_embedded **out)
 {
 	struct store_embedded *store = calloc(1, sizeof(*store));
 	int err = store ? store_room_init(&store->room) : -ENOMEM;
@@ -364,7 +425,8 @@ static int allocate_store(const char *folder, bool read_only, struct store_embed
 		free(store);
 		return err;
 	}
-	store->base.read_only = read_only;
+	store->base.read_only = options && options->read_only;
+	store->no_flush = options && options->no_flush && !options->read_only;
 	store->data.fd = -1;
 	/* It may have to be opened again when somebody has changed the current folder. */
 	store->folder = realpath(folder, NULL);
@@ -375,6 +437,8 @@ static int allocate_store(const char *folder, bool read_only, struct store_embed
 		store->path = store_folder_path(store->folder, STORE_META_NAME);
 		err = store->path ? 0 : -ENOMEM;
 	}
+	if (!err)
+		err = store_log_init(&store->log, store->folder, store->no_flush);
 	if (err) {
 		release(store);
 		return err;
@@ -407,7 +471,7 @@ int store_embedded_open(const char *path, const struct store_options *options, s
 	struct store_embedded *store;
 	unsigned int problems = 0;
 	uint64_t data_bytes = 0;
-	int err = allocate_store(path, options && options->read_only, &store);
+	int err = allocate_store(path, options, &store);
 
 	if (err)
 		return err;
@@ -424,6 +488,12 @@ int store_embedded_open(const char *path, const struct store_options *options, s
 		release(store);
 		return err;
 	}
+	err = store_recover(store);
+	if (err) {
+		store_finish(&store->base);
+		release(store);
+		return err;
+	}
 	store->base.punched = !store->was_unclean;
 	*out = &store->base;
 	return 0;
@@ -431,15 +501,18 @@ int store_embedded_open(const char *path, const struct store_options *options, s
 
 int store_embedded_check(const char *path, unsigned int *out_problems)
 {
+	const struct store_options options = {.read_only = true};
 	struct store_embedded *store;
 	unsigned int problems = 0;
 	uint64_t data_bytes;
-	int err = allocate_store(path, true, &store);
+	int err = allocate_store(path, &options, &store);
 
 	if (err)
 		return err;
 	err = open_meta(store, CHECK_LIMIT, &problems);
 	if (err && !problems)
+		problems++;
+	if (!err && store_recover_check(store))
 		problems++;
 	if (open_data(store, &data_bytes))
 		problems++;
@@ -454,7 +527,7 @@ int store_embedded_check(const char *path, unsigned int *out_problems)
 static int create_meta(struct store_embedded *store)
 {
 	CLEANUP(closep) int fd = -1;
-	bool in_use = false;
+	struct store_own own = {.in_use = false};
 	struct stat st;
 	int err;
 
@@ -467,7 +540,7 @@ static int create_meta(struct store_embedded *store)
 	store->inode = st.st_ino;
 	err = store_env_open(store, 1);
 	if (!err)
-		err = store_env_write(store, 1, put_own, &in_use);
+		err = store_env_write(store, 1, put_own, &own);
 	store_env_close(store);
 	return err;
 }
@@ -504,7 +577,7 @@ int store_embedded_create(const char *path)
 	CLEANUP(freep) char *meta = store_folder_path(path, STORE_META_NAME);
 	struct store_embedded *store;
 	struct stat st;
-	int err = allocate_store(path, false, &store);
+	int err = allocate_store(path, NULL, &store);
 
 	if (err)
 		return err;

@@ -8,11 +8,15 @@
 #include <sys/types.h>
 
 #include "store/store_datafile.h"
+#include "store/store_log.h"
 #include "store/store_ops.h"
+#include "store/store_own.h"
+#include "store/store_patch.h"
 #include "store/store_readers.h"
 
 #define STORE_META_NAME "meta"
 #define STORE_DATA_NAME "data"
+#define STORE_LOG_NAME "log"
 
 /* How much room `meta` has on the host; see store_room.c. */
 struct store_room {
@@ -41,15 +45,26 @@ struct store_embedded {
 	size_t page_size;
 	size_t map_size;
 	bool was_unclean; /* when it was opened */
-	bool in_use; /* which is written in the store's own record */
+	bool no_flush;
+	bool relaxed; /* LMDB does not flush now */
+	bool log_left; /* own.has_log, but it is one to be read: there was no room to apply it */
+	struct store_own own; /* as the records say */
 	size_t written; /* records, since LMDB was opened */
 	int open_err; /* that was logged last; 0: it went well since */
 	int write_err; /* the same */
 	bool worn; /* LMDB has to be opened again before the next change */
 	struct store_readers readers;
 	struct store_datafile data;
+	struct store_patch patch; /* over the data, when a store with a log is only read */
+	struct store_log log;
 	struct store_room room;
 };
+
+/* store_embedded.c */
+
+/* One transaction with all of @layer, and (not NULL) what the store says of itself. */
+int store_embedded_write(struct store_embedded *store, const struct store_layer *layer,
+			 const struct store_own *own);
 
 /* store_env.c: the environment of LMDB */
 
@@ -70,6 +85,20 @@ typedef int (*store_env_write_fn)(void *ctx, MDB_txn *txn, MDB_dbi records);
  */
 int store_env_write(struct store_embedded *store, size_t records, store_env_write_fn write,
 		    void *ctx);
+
+/* Whether transactions are durable from here on; without, they survive the process, not the host. */
+void store_env_relax(struct store_embedded *store, bool relaxed);
+
+/* store_recover.c: what the one before has left in the log */
+
+/*
+ * Of a store that is open, before anybody uses it. A store to be written to has no log afterwards, or,
+ * if there is no room, has it in the active layer; for one that is only read, nothing is written. -EUCLEAN.
+ */
+int store_recover(struct store_embedded *store);
+
+/* Whether the log can be read, if there is one. -EUCLEAN: logged. */
+int store_recover_check(struct store_embedded *store);
 
 /* store_room.c */
 

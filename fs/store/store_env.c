@@ -117,6 +117,8 @@ static int open_env(struct store_embedded *store, struct store_env *out)
 		mdb_env_close(opened.env);
 		return open_failed(store, rc);
 	}
+	if (store->relaxed)
+		mdb_env_set_flags(opened.env, MDB_NOSYNC, 1);
 	store->open_err = 0;
 	*out = opened;
 	return 0;
@@ -149,6 +151,12 @@ void store_env_close(struct store_embedded *store)
 		return;
 	store_readers_finish(&store->readers);
 	mdb_env_close(TAKE(store->lmdb.env));
+}
+
+void store_env_relax(struct store_embedded *store, bool relaxed)
+{
+	store->relaxed = relaxed;
+	mdb_env_set_flags(store->lmdb.env, MDB_NOSYNC, relaxed);
 }
 
 /*

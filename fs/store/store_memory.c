@@ -159,13 +159,16 @@ static void clean_records(struct memory *memory)
 	memory->records = layer;
 }
 
-static int memory_apply(struct store *store, const struct store_layer *layer)
+static int memory_apply(struct store *store, const struct store_layer *layer, uint64_t number,
+			enum store_log_use use)
 {
 	struct memory *memory = memory_of(store);
 	struct store_layer_record record;
 	int err = enter(memory, STORE_MEMORY_APPLY);
 	bool more;
 
+	(void)number;
+	(void)use;
 	if (err)
 		return err;
 	pthread_rwlock_wrlock(&memory->lock);

@@ -8,9 +8,9 @@
  * checksum of STORE_CHECKSUM_BYTES which the core adds and verifies.
  *
  * Which calls overlap: get, walk, data_read, data_write, data_allocate and usage come from any number
- * of threads, also while apply or data_sync runs. apply and data_sync are called by one thread at a
+ * of threads, also while apply, log or data_sync runs. Each of these three is called by one thread at a
  * time, and between two calls of apply there is a moment at which no get and no walk runs (so a
- * reader never sees more than one apply happen). reserve comes from one thread at a time, possibly
+ * reader never sees more than one apply happen). apply that keeps the log may run while log does. reserve comes from one thread at a time, possibly
  * while apply runs. data_punch is called for ranges that nobody else reads or writes; data_resize
  * never cuts off a block that is taken.
  */
@@ -22,10 +22,24 @@
 
 #include "store/store.h"
 #include "store/store_blocks.h"
+#include "store/store_entry.h"
 #include "store/store_layer.h"
 
 /* At the end of each value that a kind stores: le32, see store_value_check. */
 #define STORE_CHECKSUM_BYTES 4u
+
+/* What becomes of the log when a layer is applied. */
+enum store_log_use {
+	STORE_LOG_KEEP,
+	STORE_LOG_START, /* if there is none, and it can be made */
+	STORE_LOG_DROP,
+};
+
+enum store_log_state {
+	STORE_LOG_NONE,
+	STORE_LOG_OPEN,
+	STORE_LOG_LONG, /* it is time to apply what is in it */
+};
 
 struct store_ops {
 	const char *kind; /* "memory", "embedded": appears in logs */
@@ -47,9 +61,20 @@ struct store_ops {
 	/*
 	 * Makes all of @layer durable as one transaction. -ENOSPC, -EDQUOT: nothing was done, and it
 	 * is called again later, with all that is in @layer and perhaps more. -ENOMEM: the same, but
-	 * all may have been done already. Any other error: the store takes no more commits.
+	 * all may have been done already. Any other error: the store takes no more commits. The entries
+	 * of the log up to @number are not needed any more then.
 	 */
-	int (*apply)(struct store *store, const struct store_layer *layer);
+	int (*apply)(struct store *store, const struct store_layer *layer, uint64_t number,
+		     enum store_log_use use);
+
+	/*
+	 * A log: makes @entry durable, sooner than apply could, with what its ranges have in the data
+	 * now. It is done again after a crash, over what apply did, unless apply was told its number.
+	 * @last: apply will be told this number, while further entries are logged. -EAGAIN: there is no
+	 * room, and other errors that pass: nothing was done. NULL: the kind has no log.
+	 */
+	int (*log)(struct store *store, const struct store_entry *entry, bool last);
+	enum store_log_state (*log_state)(struct store *store); /* not NULL if log is not */
 
 	/*
 	 * Ensures room for applying layers of @bytes in all; with @urgent the last reserve counts,
@@ -99,10 +124,31 @@ struct store_runs {
 	struct store_run *runs; /* owned */
 };
 
+/*
+ * What was committed since the last sync, as an entry of a log has it: one transaction behind the other.
+ */
+struct store_pending {
+	bool whole; /* else some is missing, and only apply can make it durable */
+	uint8_t *bytes; /* owned */
+	size_t len;
+	size_t room;
+	uint8_t *spare; /* owned: for bytes, later; whoever syncs has it */
+	size_t spare_room;
+};
+
+/* Where the data were written since the last sync. */
+struct store_written {
+	pthread_mutex_t lock;
+	bool much; /* and more than fits in an entry of a log */
+	size_t bytes;
+	size_t count;
+	struct store_range ranges[STORE_ENTRY_RANGES];
+};
+
 /* Who syncs, and what the last one achieved; see store_sync.c. */
 struct store_syncing {
 	pthread_mutex_t lock;
-	pthread_cond_t ended; /* a sync, or the punching */
+	pthread_cond_t ended; /* a sync, the punching, or a checkpoint */
 	bool running;
 	uint64_t started; /* how many syncs were */
 	uint64_t failed; /* the number of the last one that failed */
@@ -111,6 +157,17 @@ struct store_syncing {
 	uint64_t data_durable; /* of store->data_writes */
 	bool punching; /* somebody works on what was punchable */
 	struct store_runs punchable; /* durably free; to be punched, and then cleared in blocks */
+
+	/* The log. Entries up to applied are in the durable records. */
+	_Atomic uint64_t number; /* of the last entry */
+	uint64_t applied;
+	_Atomic bool gap; /* something that no entry has has to be applied first */
+	unsigned int small; /* syncs that a log would have been good for */
+	uint64_t flushed; /* of store->data_writes: durable in the data themselves */
+	pthread_mutex_t flushing;
+	bool applying; /* whoever syncs does it by apply, so nobody else may */
+	bool checkpointing; /* somebody else applies the frozen layer */
+	uint64_t turned_number; /* the last entry with something of the frozen layer */
 };
 
 /* A store in the list of its writer; see store_writer.c. */
@@ -135,7 +192,8 @@ struct store {
 	/* The layers: committed and not yet durable. Readers share this lock. */
 	pthread_rwlock_t layers;
 	struct store_layer *active; /* owned: takes commits */
-	struct store_layer *frozen; /* owned: is being made durable; or NULL */
+	struct store_layer *frozen; /* owned: is being applied; or NULL */
+	struct store_pending pending;
 	struct store_runs active_freed;
 	struct store_runs frozen_freed;
 	_Atomic uint64_t active_bytes;
@@ -147,7 +205,11 @@ struct store {
 	struct store_txn *txn; /* owned: used again and again, by one at a time */
 
 	struct store_syncing sync;
+	struct store_written written;
 	_Atomic uint64_t data_writes; /* how many there were */
+	_Atomic bool turned; /* the frozen layer is in the log, and may be applied at any time */
+	_Atomic uint64_t logged_at; /* in ms: when the log was used last; 0: there is none */
+	_Atomic uint64_t logged_since; /* in ms: the oldest entry that is not applied; 0: none */
 	_Atomic uint64_t
 		dirty_since; /* monotonic, in ms: the oldest change that no sync took; 0: none */
 	_Atomic bool kicked; /* the writer was told not to wait for long */
@@ -169,6 +231,12 @@ struct store {
 int store_init(struct store *store, const struct store_ops *ops,
 	       const struct store_options *options, uint64_t data_bytes);
 void store_finish(struct store *store);
+
+/*
+ * For a kind that found a log and could not apply it: the entries up to @number are in store->active.
+ * Before anybody uses the store.
+ */
+void store_replayed(struct store *store, uint64_t number);
 
 /*
  * A lock that a writer gets although there are always some readers: by default a few busy ones keep

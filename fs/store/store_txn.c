@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/store_batch.h"
 #include "store/store_private.h"
 
 int store_txn_create(struct store *store, struct store_txn **out)
@@ -112,7 +113,7 @@ static int wait_for_layers(struct store *store, bool frees)
 
 	if (layers_bytes(store) <= STORE_LAYERS_FULL)
 		return 0;
-	err = store_sync(store);
+	err = store_settle(store, false);
 	/* a full disk has to be cleaned up, and that takes commits */
 	if (err && frees && store_error_passes(err) &&
 	    layers_bytes(store) <= STORE_LAYERS_FULL + STORE_LAYERS_RESERVE)
@@ -144,6 +145,7 @@ static int merge(struct store *store, struct store_txn *txn)
 	err = store_layer_merge(store->active, txn->layer);
 	if (err)
 		return err;
+	store_pending_add(store, txn->layer);
 	for (size_t i = 0; i < txn->freed.count; i++)
 		store_runs_add(&store->active_freed, txn->freed.runs[i].first,
 			       txn->freed.runs[i].count);

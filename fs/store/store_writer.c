@@ -22,6 +22,10 @@
 #define OLD_MS 2000u
 #define LOOK_MS 500u
 
+/* A log is dropped when nothing went to it for so long, and applied when it is that old. */
+#define IDLE_FACTOR 3u /* times old_ms */
+#define AGE_FACTOR 15u
+
 struct store_writer {
 	unsigned int old_ms;
 	unsigned int look_ms;
@@ -36,13 +40,29 @@ struct store_writer {
 	struct store *first; /* borrowed */
 };
 
+static bool is_older(uint64_t since, uint64_t ms, uint64_t now)
+{
+	return since && now >= since + ms;
+}
+
+static bool is_idle(const struct store_writer *writer, const struct store *store, uint64_t now)
+{
+	return is_older(store->logged_at, (uint64_t)IDLE_FACTOR * writer->old_ms, now);
+}
+
+static bool is_full(const struct store_writer *writer, const struct store *store, uint64_t now)
+{
+	return store->active_bytes > STORE_LAYER_LARGE ||
+	       is_older(store->logged_since, (uint64_t)AGE_FACTOR * writer->old_ms, now);
+}
+
 static bool is_due(const struct store_writer *writer, const struct store *store, uint64_t now)
 {
-	uint64_t since = store->dirty_since;
-
 	if (store->writing.busy)
 		return false;
-	return store->kicked || store->punchable || (since && now >= since + writer->old_ms);
+	return store->kicked || store->punchable || store->turned ||
+	       is_older(store->dirty_since, writer->old_ms, now) || is_idle(writer, store, now) ||
+	       is_older(store->logged_since, (uint64_t)AGE_FACTOR * writer->old_ms, now);
 }
 
 /* The store that waits the longest, of those that are due. */
@@ -109,15 +129,28 @@ static void leave_watch(struct store_writer *writer)
 /* Does for a store what there is to do; the lock is held, and let go meanwhile. */
 static void serve_locked(struct store_writer *writer, struct store *store)
 {
-	int err;
+	uint64_t now = store_now_ms();
+	bool idle = is_idle(writer, store, now);
+	bool settle = idle || is_full(writer, store, now);
+	bool sync = settle || store->kicked || is_older(store->dirty_since, writer->old_ms, now);
+	int err = store->writing.err;
 
 	store->writing.busy = true;
 	leave_watch(writer);
 	/* whatever is changed from here on counts as new; this sync takes what was before */
-	store->dirty_since = 0;
-	store->kicked = false;
+	if (sync) {
+		store->dirty_since = 0;
+		store->kicked = false;
+	}
+	/* should it fail: not again at once */
+	if (idle)
+		store->logged_at = now;
+	if (settle && store->logged_since)
+		store->logged_since = now;
 	pthread_mutex_unlock(&writer->lock);
-	err = store_sync(store);
+	store_checkpoint(store);
+	if (sync)
+		err = settle ? store_settle(store, idle) : store_sync(store);
 	store_punch(store);
 	pthread_mutex_lock(&writer->lock);
 	if (err != store->writing.err && err && !store->broken)

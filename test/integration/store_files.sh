@@ -68,7 +68,7 @@ expect 1 "$run" verify b 11 0
 said err "beyond the end of the data"
 
 # a newer version of the format is refused, and so is a database that is no store
-python3 - a/meta b/meta <<'PY'
+cat >version.py <<'PY'
 import struct, sys
 def crc32c(data, crc=0xffffffff):
     for byte in data:
@@ -79,7 +79,7 @@ def crc32c(data, crc=0xffffffff):
 meta = open(sys.argv[1], 'rb').read()
 key = bytes(8) + b'U'
 old = struct.pack('<II', 1, 0)
-new = struct.pack('<II', 2, 0)
+new = struct.pack('<II', int(sys.argv[3]), 0)
 lengths = struct.pack('<II', len(key), len(old))
 old += struct.pack('<I', crc32c(lengths + key + old))
 new += struct.pack('<I', crc32c(lengths + key + new))
@@ -87,8 +87,14 @@ assert meta.count(key + old)
 open(sys.argv[2], 'wb').write(meta.replace(key + old, key + new))
 PY
 cp a/data b
+python3 version.py a/meta b/meta 3
 expect 1 "$run" verify b 11 0
-said err "version 2"
+said err "version 3"
+
+# one that has a log has to say which
+python3 version.py a/meta b/meta 2
+expect 1 "$run" verify b 11 0
+said err "does not say which log belongs to it"
 
 # so is one whose free list has pages of transaction 0, which LMDB cannot stand
 mkdir f
