@@ -9,7 +9,9 @@ packages_demo=(e2fsprogs dosfstools mtools fdisk)
 packages_test=(clang libclang-rt-dev llvm clang-format shellcheck libcmocka-dev libext2fs-dev
 	libcap2-bin acl attr eatmydata e2fsprogs fuse2fs dosfstools mtools fdisk gdisk xfsprogs mount
 	util-linux procps file jq python3 gzip bzip2 xz-utils zstd zip zsh bash-completion man-db
-	mandoc dpkg-dev stress-ng fio dbench fuse-overlayfs)
+	mandoc dpkg-dev stress-ng fio dbench fuse-overlayfs
+	mmdebstrap user-mode-linux qemu-system-x86 ipxe-qemu iproute2 dnsmasq-base tshark libnfs-utils
+	nfs-common rpcbind tftp-hpa atftp curl busybox isc-dhcp-client)
 
 # packages_missing NAME...: those that are not installed, one a line
 packages_missing() {

@@ -188,7 +188,7 @@ uml() {
 	# The last console wins, and becomes /dev/console.
 	# shellcheck disable=SC2086 # the words of a command line
 	TMPDIR=$work/uml-$name HOME=$work "$dir/kernel8.img" mem=256M umid="$name" \
-		uml_dir="$work/uml-$name" "eth0=tuntap,$tap,$mac" con=null con0=null ssl0=fd:0,fd:1 \
+		uml_dir="$work/uml-$name" initrd="$dir/initramfs8" "eth0=tuntap,$tap,$mac" con=null con0=null ssl0=fd:0,fd:1 \
 		$words systemd.log_color=0 systemd.show_status=1 "$@" console=ttyS0 \
 		</dev/null >>"$work/$name.log" 2>&1 &
 	uml_pid=$!

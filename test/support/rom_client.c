@@ -33,7 +33,7 @@ static const char usage_text[] =
 	"                       what is not there must not be found\n"
 	"  --rewritten          cmdline.txt need not be as in DIR\n"
 	"  --save DIR           keeps what was loaded\n"
-	"  --only FILE          asks for this one file only\n"
+	"  --only FILE          asks for this one file, whatever the model\n"
 	"  --prefix TEXT        before file names, instead of SERIAL/\n"
 	"  --blksize N          instead of the model's\n"
 	"  --server IP --address IP   no DHCP; with --address alone: there is no router\n"
@@ -41,7 +41,9 @@ static const char usage_text[] =
 	"  --dhcp-only          no TFTP\n"
 	"  --strict             also complain of what only our own server promises\n"
 	"  --not-before MS      an offer must not come sooner\n"
-	"  --silence MS         nobody may offer to boot; --ask-proxy: asked on port 4011, too\n"
+	"  --silence MS         nobody may offer to boot\n"
+	"  --ask-proxy          asked on port 4011, too\n"
+	"  --judge IP           complain of this server alone\n"
 	"  --lagging-ring       a frame is seen when the next one comes, during DHCP\n"
 	"  --repeat-requests    the first answer to each request is taken for lost\n"
 	"  --double-acks        some acknowledgements are sent twice\n"
@@ -113,6 +115,7 @@ enum {
 	OPT_DHCP_ONLY,
 	OPT_STRICT,
 	OPT_ASK_PROXY,
+	OPT_JUDGE,
 	OPT_LAGGING,
 	OPT_REPEAT,
 	OPT_DOUBLE,
@@ -144,6 +147,7 @@ static const struct option long_options[] = {
 	{"dhcp-only", 0, NULL, OPT_DHCP_ONLY},
 	{"strict", 0, NULL, OPT_STRICT},
 	{"ask-proxy", 0, NULL, OPT_ASK_PROXY},
+	{"judge", 1, NULL, OPT_JUDGE},
 	{"lagging-ring", 0, NULL, OPT_LAGGING},
 	{"repeat-requests", 0, NULL, OPT_REPEAT},
 	{"double-acks", 0, NULL, OPT_DOUBLE},
@@ -205,6 +209,9 @@ static void take_option(int code)
 	case OPT_ADDRESS:
 		o->address = address(optarg);
 		return;
+	case OPT_JUDGE:
+		o->judge = address(optarg);
+		return;
 	case OPT_NOT_BEFORE:
 		o->not_before_ms = number(optarg);
 		return;
@@ -224,7 +231,7 @@ static void take_option(int code)
 		o->strict = true;
 		return;
 	case OPT_ASK_PROXY:
-		o->ask_proxy = 1;
+		o->ask_proxy = true;
 		return;
 	case OPT_LAGGING:
 		o->lagging_ring = true;
@@ -248,6 +255,22 @@ static void take_option(int code)
 		usage(0);
 	}
 	usage(2);
+}
+
+/* One file takes the place of each model's list; without files to compare it must be there. */
+static void ask_for_one(void)
+{
+	static struct rom_model models[8];
+	static struct rom_file file;
+
+	file.name = rom_options.only;
+	file.flags = rom_options.expect ? 0 : ROM_EXPECTED;
+	for (unsigned int i = 0; i < rom_options.model_count; i++) {
+		models[i] = *rom_options.models[i];
+		models[i].files = &file;
+		models[i].file_count = 1;
+		rom_options.models[i] = &models[i];
+	}
 }
 
 static uint32_t low24(const uint8_t mac[6])
@@ -408,6 +431,8 @@ int main(int argc, char **argv)
 			strerror(-rom_socket));
 		return 1;
 	}
+	if (rom_options.only)
+		ask_for_one();
 	begun = rom_now_us();
 	srand((unsigned int)begun);
 	make_pis(begun);

@@ -71,7 +71,8 @@ struct rom_options {
 	unsigned int spread_ms; /* the Pis are switched on within this time */
 	unsigned int not_before_ms;
 	unsigned int silence_ms; /* nobody but the router may answer for so long */
-	uint32_t ask_proxy; /* with silence_ms: also asked on port 4011 */
+	bool ask_proxy; /* also asked on port 4011 */
+	uint32_t judge; /* complain of this server alone; 0: of all */
 	bool strict;
 	bool rewritten; /* cmdline.txt must not be as it is in the image */
 	bool dhcp_only;

@@ -214,6 +214,8 @@ static void vendor_options(const struct rom_pi *pi, const uint8_t *at, size_t le
 	}
 	if (at == end)
 		rom_wrong(pi, "option 43 has no sub-option 255 at its end");
+	if (pi->model->identity == ROM_ID_UUID)
+		return;
 	if (!control)
 		rom_wrong(pi, "option 43 has no sub-option 6 that is 3");
 	if (!prompt)
@@ -318,9 +320,10 @@ bool rom_dhcp_judge(struct rom_pi *pi, const struct rom_frame *frame, struct rom
 	}
 	out->boots = opts.present[60] && opts.len[60] >= 9 &&
 		     memcmp(opts.value[60], "PXEClient", 9) == 0;
-	if (opts.present[43] && out->boots)
+	if (opts.present[43] && out->boots &&
+	    (!rom_options.judge || frame->from_ip == rom_options.judge))
 		vendor_options(pi, opts.value[43], opts.len[43], out);
-	if (!out->boots)
+	if (!out->boots || (rom_options.judge && frame->from_ip != rom_options.judge))
 		return true;
 	/* Once more, since only what comes from a boot server is ours. */
 	if (rom_options.strict)

@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #define SERVER_PORT 67
 #define CLIENT_PORT 68
@@ -129,16 +128,8 @@ static void booted(struct rom_pi *pi, uint64_t now)
 	rom_say(pi, "done in %.3f s", (double)(now - pi->begun_us) / 1e6);
 }
 
-static bool wanted(const struct rom_file *file)
-{
-	return !rom_options.only ||
-	       (strcasecmp(file->name, rom_options.only) == 0 && !(file->flags & ROM_PROBE));
-}
-
 static void next_file(struct rom_pi *pi, uint64_t now)
 {
-	while (pi->step < pi->model->file_count && !wanted(&pi->model->files[pi->step]))
-		pi->step++;
 	if (pi->step == pi->model->file_count)
 		booted(pi, now);
 	else
@@ -183,6 +174,10 @@ static void take_offer(struct rom_pi *pi, const struct rom_frame *frame,
 		       const struct rom_reply *reply, uint64_t now)
 {
 	bool good = pi->model->needs_spaces ? reply->menu_spaces : reply->menu;
+	bool judged = !rom_options.judge || frame->from_ip == rom_options.judge;
+
+	if (pi->model->identity == ROM_ID_UUID) /* a PC boots a file */
+		good = judged && reply->file[0];
 
 	rom_say(pi, "OFFER from %s after %.1f ms: address %s%s", rom_ip(frame->from_ip),
 		(double)(now - pi->step_us) / 1e3, rom_ip(reply->address),
@@ -191,7 +186,7 @@ static void take_offer(struct rom_pi *pi, const struct rom_frame *frame,
 		pi->address = reply->address;
 		pi->router = reply->id;
 	}
-	if (reply->boots && rom_options.silence_ms)
+	if (reply->boots && rom_options.silence_ms && judged)
 		rom_wrong(pi, "a boot server answers: %s, file '%s'", rom_ip(frame->from_ip),
 			  reply->file);
 	if (reply->boots && good && !pi->boot_server) {
