@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/* The fleet as a whole: from the configuration and the state directory to what the servers ask, and back. */
+#include "fleet/fleet_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "keyfile/keyfile.h"
+
+#define KEY_NAME "handle-key"
+
+/* How long the end waits for calls under way. */
+#define END_WAIT_MS 10000u
+
+static int open_folder(struct fleet *fleet)
+{
+	CLEANUP(closep) int state = open(state_path(fleet->state), O_DIRECTORY | O_CLOEXEC);
+
+	if (state < 0)
+		return -errno;
+	if (mkdirat(state, "pis", 0700) < 0 && errno != EEXIST)
+		return -errno;
+	fleet->pis_folder = openat(state, "pis", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fleet->pis_folder < 0 || fsync(state) < 0)
+		return -errno;
+	return 0;
+}
+
+/* Every image is opened at the start: a wrong path is to be met by whoever starts the server. */
+static int open_images(struct fleet *fleet, const struct config *config)
+{
+	for (size_t i = 0; i < config->images_count; i++) {
+		struct fleet_tree *tree;
+		int err = fleet_tree_share(fleet, &config->images[i], "", &tree);
+
+		if (err)
+			return err;
+		fleet_tree_put(fleet, tree);
+	}
+	return 0;
+}
+
+/* With the lock held: those that are listed are ours, and known before they are seen. */
+static int meet_listed(struct fleet *fleet)
+{
+	for (size_t i = 0; i < fleet->config->pis_count; i++) {
+		const struct config_pi *listed = &fleet->config->pis[i];
+		char id[FLEET_ID_MAX + 1];
+		struct pi_mac mac;
+
+		snprintf(id, sizeof(id), "%s", listed->serial);
+		if (!id[0]) {
+			memcpy(mac.bytes, listed->mac, sizeof(mac.bytes));
+			pi_mac_format(&mac, '-', id);
+		}
+		if (!fleet_meet(fleet, id))
+			return -ENOMEM;
+	}
+	for (size_t i = 0; i < fleet->pis_count; i++)
+		fleet_list(fleet, fleet->pis[i]);
+	return 0;
+}
+
+static int make_locks(struct fleet *fleet)
+{
+	pthread_condattr_t monotonic;
+	int err = pthread_condattr_init(&monotonic);
+
+	if (!err)
+		err = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+	if (!err)
+		err = pthread_cond_init(&fleet->changed, &monotonic);
+	if (!err)
+		err = pthread_mutex_init(&fleet->lock, NULL);
+	if (!err)
+		err = pthread_mutex_init(&fleet->saving, NULL);
+	pthread_condattr_destroy(&monotonic);
+	return -err;
+}
+
+static int start(struct fleet *fleet)
+{
+	int err = make_locks(fleet);
+
+	if (!err)
+		err = state_open(fleet->config->state, true, &fleet->state);
+	if (err)
+		return err;
+	err = open_folder(fleet);
+	if (err) {
+		log_error("%s/pis: %s", state_path(fleet->state), strerror(-err));
+		return err;
+	}
+	err = store_writer_create(&fleet->writer);
+	if (!err)
+		err = stack_pool_create(&fleet->pool);
+	if (!err)
+		err = fleet_load_records(fleet);
+	if (!err)
+		err = meet_listed(fleet);
+	return err ? err : open_images(fleet, fleet->config);
+}
+
+int fleet_create(struct loop *loop, const struct config *config, struct fleet **out)
+{
+	struct fleet *fleet = calloc(1, sizeof(*fleet));
+	int err;
+
+	if (!fleet)
+		return -ENOMEM;
+	fleet->loop = loop;
+	fleet->config = config;
+	fleet->pis_folder = -1;
+	err = start(fleet);
+	if (err) {
+		fleet_destroy(fleet);
+		return err;
+	}
+	*out = fleet;
+	return 0;
+}
+
+bool fleet_is_idle(struct fleet *fleet)
+{
+	return fleet->working == 0;
+}
+
+static int close_pis(struct fleet *fleet)
+{
+	int first = 0;
+
+	for (size_t i = 0; i < fleet->pis_count; i++) {
+		int err = fleet_tree_close(fleet, fleet->pis[i], END_WAIT_MS);
+
+		if (err == -EBUSY)
+			log_error("pi %s: calls are still under way: its overlay is not closed",
+				  fleet->pis[i]->record.id);
+		first = first ? first : err;
+	}
+	return first;
+}
+
+int fleet_destroy(struct fleet *fleet)
+{
+	int err, saved;
+
+	if (!fleet)
+		return 0;
+	/* the loop does not run any more */
+	fleet->hooks = (struct fleet_hooks){.ctx = NULL};
+	err = close_pis(fleet);
+	saved = fleet->state && fleet->pis_folder >= 0 ? fleet_save_records(fleet) : 0;
+	for (size_t i = 0; i < fleet->shared_count; i++) {
+		stack_close(fleet->shared[i]->stack);
+		free(fleet->shared[i]->file);
+		free(fleet->shared[i]);
+	}
+	for (size_t i = 0; i < fleet->pis_count; i++)
+		free(fleet->pis[i]);
+	free(fleet->shared);
+	free(fleet->pis);
+	stack_pool_destroy(fleet->pool);
+	store_writer_destroy(fleet->writer);
+	if (fleet->pis_folder >= 0)
+		close(fleet->pis_folder);
+	state_close(fleet->state);
+	free(fleet);
+	return err ? err : saved;
+}
+
+int fleet_reload(struct fleet *fleet, const struct config *config)
+{
+	int err = open_images(fleet, config);
+
+	if (err)
+		return err;
+	pthread_mutex_lock(&fleet->lock);
+	fleet->config = config;
+	err = meet_listed(fleet);
+	pthread_mutex_unlock(&fleet->lock);
+	return err;
+}
+
+void fleet_set_ports(struct fleet *fleet, const struct fleet_ports *ports)
+{
+	pthread_mutex_lock(&fleet->lock);
+	fleet->ports = *ports;
+	pthread_mutex_unlock(&fleet->lock);
+}
+
+void fleet_set_hooks(struct fleet *fleet, const struct fleet_hooks *hooks)
+{
+	fleet->hooks = *hooks;
+}
+
+/* The key ------------------------------------------------------------------------------------ */
+
+static bool parse_key(const char *text, size_t len, uint8_t out[NFS_KEY_BYTES])
+{
+	if (len < 2 * NFS_KEY_BYTES)
+		return false;
+	for (size_t i = 0; i < NFS_KEY_BYTES; i++) {
+		unsigned int byte;
+
+		if (sscanf(text + 2 * i, "%2x", &byte) != 1)
+			return false;
+		out[i] = (uint8_t)byte;
+	}
+	return true;
+}
+
+static int make_key(int folder, uint8_t out[NFS_KEY_BYTES])
+{
+	char text[2 * NFS_KEY_BYTES + 2];
+
+	if (getrandom(out, NFS_KEY_BYTES, 0) != (ssize_t)NFS_KEY_BYTES)
+		return -EIO;
+	state_format_hex(out, NFS_KEY_BYTES, text);
+	strcat(text, "\n");
+	return keyfile_replace(folder, KEY_NAME, text);
+}
+
+int fleet_handle_key(struct fleet *fleet, uint8_t out_key[NFS_KEY_BYTES])
+{
+	CLEANUP(closep) int folder = open(state_path(fleet->state), O_DIRECTORY | O_CLOEXEC);
+	CLEANUP(freep) char *text = NULL;
+	size_t len = 0;
+	int err = folder < 0 ? -errno : keyfile_read(folder, KEY_NAME, 256, &text, &len);
+
+	if (err == -ENOENT)
+		err = make_key(folder, out_key);
+	else if (!err && !parse_key(text, len, out_key))
+		err = -EUCLEAN;
+	if (err)
+		log_error("%s/" KEY_NAME ": %s", state_path(fleet->state), strerror(-err));
+	return err;
+}
+
+/* The tick ----------------------------------------------------------------------------------- */
+
+static bool look(struct fleet_pi *pi)
+{
+	char label[FLEET_LABEL_MAX];
+	uint64_t changes;
+
+	if (pi->phase == FLEET_MOUNTED && pi->tree && pi->tree->ready) {
+		changes = __atomic_load_n(&pi->tree->export.changes, __ATOMIC_RELAXED);
+		if (changes != pi->changes) {
+			pi->phase = FLEET_UP;
+			log_info("pi %s: up", fleet_label(pi, label));
+		}
+	}
+	return pi->dirty || (pi->tree && pi->tree->users == 0);
+}
+
+void fleet_tick(struct fleet *fleet)
+{
+	bool work = false;
+
+	pthread_mutex_lock(&fleet->lock);
+	for (size_t i = 0; i < fleet->pis_count; i++)
+		work = look(fleet->pis[i]) || work;
+	pthread_mutex_unlock(&fleet->lock);
+	if (work)
+		fleet_tidy(fleet);
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* Who may have what: by the machine's MAC, by its address, or by the rules of the configuration. */
+#include "fleet/fleet_private.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Unknown Pis that may become ours: at most so many at once, and then one more in each interval. */
+#define JOINS_MAX 2048u
+#define JOIN_INTERVAL_MS 1000u
+
+/* The MAC of a neighbour, by the kernel's table. */
+static bool find_neighbour(struct in_addr address, struct pi_mac *out)
+{
+	FILE *table = fopen("/proc/net/arp", "re");
+	char line[256];
+	bool found = false;
+
+	if (!table)
+		return false;
+	while (!found && fgets(line, sizeof(line), table)) {
+		char ip[64], mac[32];
+		unsigned int type, flags;
+		struct in_addr entry;
+
+		if (sscanf(line, "%63s 0x%x 0x%x %31s", ip, &type, &flags, mac) != 4)
+			continue;
+		/* an entry without the flag ATF_COM is a question that nobody has answered */
+		found = inet_pton(AF_INET, ip, &entry) == 1 && entry.s_addr == address.s_addr &&
+			(flags & 2u) && pi_mac_parse(mac, strlen(mac), out) == 0;
+	}
+	fclose(table);
+	return found;
+}
+
+static bool is_loopback(struct in_addr address)
+{
+	return ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+/* Whether an interface has @address, or with @network a network that it is in. */
+static bool is_of_interface(struct in_addr address, bool network)
+{
+	struct ifaddrs *all = NULL;
+	bool found = false;
+
+	if (getifaddrs(&all) < 0)
+		return false;
+	for (const struct ifaddrs *one = all; one && !found; one = one->ifa_next) {
+		const struct sockaddr_in *own = (const void *)one->ifa_addr;
+		const struct sockaddr_in *mask = (const void *)one->ifa_netmask;
+		in_addr_t bits = UINT32_MAX;
+
+		if (!own || own->sin_family != AF_INET)
+			continue;
+		if (network && mask)
+			bits = mask->sin_addr.s_addr;
+		found = (own->sin_addr.s_addr & bits) == (address.s_addr & bits);
+	}
+	freeifaddrs(all);
+	return found;
+}
+
+void fleet_peer_find(const struct sockaddr_in *address, struct fleet_peer *out)
+{
+	out->address = address->sin_addr;
+	out->reserved_port = ntohs(address->sin_port) < IPPORT_RESERVED;
+	out->local = is_loopback(address->sin_addr) || is_of_interface(address->sin_addr, false);
+	out->in_network = is_of_interface(address->sin_addr, true);
+	out->has_mac = !out->local && find_neighbour(address->sin_addr, &out->mac);
+}
+
+static bool has_machine(const struct fleet_pi *pi)
+{
+	return pi->record.has_mac || pi->record.has_loader || (pi->listed && pi->listed->has_mac);
+}
+
+bool fleet_is_other(const struct fleet_pi *pi, const struct pi_mac *mac)
+{
+	bool bound =
+		pi->record.has_mac || pi->record.has_loader || (pi->listed && pi->listed->has_mac);
+
+	if (!bound || !mac)
+		return false;
+	if (pi->listed && pi->listed->has_mac)
+		return memcmp(pi->listed->mac, mac->bytes, sizeof(mac->bytes)) != 0;
+	return !(pi->record.has_mac && pi_mac_is_equal(&pi->record.mac, mac)) &&
+	       !(pi->record.has_loader && pi_mac_is_equal(&pi->record.loader, mac));
+}
+
+static bool is_allowed(const struct config_rules *rules, struct in_addr address)
+{
+	for (size_t i = 0; i < rules->allow_count; i++) {
+		const struct config_network *network = &rules->allow[i];
+
+		if ((address.s_addr & network->mask.s_addr) ==
+		    (network->address.s_addr & network->mask.s_addr))
+			return true;
+	}
+	return false;
+}
+
+static bool has_loaded(const struct fleet_pi *pi, struct in_addr address)
+{
+	return pi && pi->loaded_ms && pi->loader.s_addr == address.s_addr &&
+	       fleet_ms() - pi->loaded_ms < FLEET_LOADED_MS;
+}
+
+/* By the rule "mac": *@why says what is missing. */
+static bool is_the_machine(const struct fleet_pi *pi, const struct fleet_peer *peer,
+			   const char **why)
+{
+	if (peer->has_mac) {
+		*why = pi ? "another machine is bound to this serial"
+			  : "no machine with this serial was seen";
+		return pi && has_machine(pi) && !fleet_is_other(pi, &peer->mac);
+	}
+	*why = "its MAC cannot be seen, and its address did not load this serial's files";
+	return has_loaded(pi, peer->address);
+}
+
+int fleet_may_mount(struct fleet *fleet, const struct fleet_pi *pi, const struct fleet_peer *peer,
+		    const char **why)
+{
+	const struct config_rules *rules = fleet_rules(fleet, pi);
+	bool may = false;
+
+	*why = "";
+	if (peer->local)
+		return 0;
+	if (rules->reserved_ports && !peer->reserved_port) {
+		*why = "the call is not from a port below 1024: reserved-ports = no would let it";
+		return -EACCES;
+	}
+	if (is_allowed(rules, peer->address))
+		return 0;
+	switch (rules->access) {
+	case CONFIG_ACCESS_ANY:
+		return 0;
+	case CONFIG_ACCESS_SUBNET:
+		may = peer->in_network;
+		*why = "it is in none of the server's networks";
+		break;
+	case CONFIG_ACCESS_MAC:
+		may = is_the_machine(pi, peer, why);
+		break;
+	}
+	return may ? 0 : -EACCES;
+}
+
+bool fleet_may_join(struct fleet *fleet)
+{
+	uint64_t now = fleet_ms();
+	uint64_t earned = (now - fleet->joins_ms) / JOIN_INTERVAL_MS;
+
+	/* a bucket that fills again by one in each interval */
+	fleet->joins = earned >= fleet->joins ? 0 : fleet->joins - (unsigned int)earned;
+	fleet->joins_ms = fleet->joins ? fleet->joins_ms + earned * JOIN_INTERVAL_MS : now;
+	if (fleet->joins >= JOINS_MAX)
+		return false;
+	fleet->joins++;
+	return true;
+}

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT */
+/* What the NFS server asks: whose tree a path or a handle means, and whether the caller may have it. */
+#include "fleet/fleet_private.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static int refuse(struct fleet *fleet, const char *id, const struct fleet_peer *peer,
+		  const char *why)
+{
+	fleet_refuse(fleet, id, peer->address, why);
+	return -EACCES;
+}
+
+/* With the lock held: an unknown Pi becomes one of ours. */
+static int join(struct fleet *fleet, const char *id, const struct fleet_peer *peer,
+		struct fleet_pi **pi)
+{
+	char label[FLEET_LABEL_MAX];
+
+	if (fleet->config->defaults.join == CONFIG_JOIN_LISTED)
+		return refuse(fleet, id, peer, "is not listed");
+	if (!fleet_may_join(fleet))
+		return refuse(fleet, id, peer, "too many new Pis at once");
+	if (!*pi)
+		*pi = fleet_meet(fleet, id);
+	if (!*pi)
+		return -ENOMEM;
+	(*pi)->record.joined = true;
+	(*pi)->dirty = true;
+	log_info("pi %s: joined", fleet_label(*pi, label));
+	return 0;
+}
+
+static int admit(struct fleet *fleet, const char *id, const struct fleet_peer *peer,
+		 struct fleet_pi **out)
+{
+	struct fleet_pi *pi = fleet_find(fleet, id);
+	const char *why;
+	int err;
+
+	if (fleet_may_mount(fleet, pi, peer, &why))
+		return refuse(fleet, id, peer, why);
+	if (!fleet_image(fleet, pi))
+		return refuse(fleet, id, peer, "there is no image for it");
+	if (!pi || (!pi->listed && !pi->record.joined)) {
+		err = join(fleet, id, peer, &pi);
+		if (err)
+			return err;
+	}
+	fleet_pin(pi);
+	*out = pi;
+	return 0;
+}
+
+static void note_mounted(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_tree *tree,
+			 struct in_addr address)
+{
+	char label[FLEET_LABEL_MAX], text[INET_ADDRSTRLEN];
+
+	pthread_mutex_lock(&fleet->lock);
+	inet_ntop(AF_INET, &address, text, sizeof(text));
+	log_info("pi %s: mounted by %s", fleet_label(pi, label), text);
+	pi->phase = FLEET_MOUNTED;
+	pi->changes = __atomic_load_n(&tree->export.changes, __ATOMIC_RELAXED);
+	pi->address = address;
+	pi->seen_ms = fleet_ms();
+	pi->refused[0] = '\0';
+	pi->record.joined = true;
+	pi->record.mounted = pi->record.last_seen = fleet_wall();
+	pi->dirty = true;
+	pthread_mutex_unlock(&fleet->lock);
+}
+
+static int walk(struct fleet_tree *tree, const char *rest, uint64_t *out_id)
+{
+	*out_id = TREE_ROOT;
+	return *rest ? tree_walk(tree->export.tree, rest, true, out_id) : 0;
+}
+
+static int mount_tree(struct fleet *fleet, struct fleet_pi *pi, const char *rest,
+		      const struct sockaddr_in *peer, struct nfs_export **out, uint64_t *out_id)
+{
+	struct fleet_tree *tree = NULL;
+	int err = fleet_tree_open(fleet, pi, true, &tree);
+
+	if (err)
+		return err;
+	err = walk(tree, rest, out_id);
+	if (err) {
+		fleet_tree_put(fleet, tree);
+		return err;
+	}
+	note_mounted(fleet, pi, tree, peer->sin_addr);
+	/* who it is must be known after a crash, or its handles would be nobody's */
+	fleet_save_records(fleet);
+	*out = &tree->export;
+	return 0;
+}
+
+static int mount(void *ctx, const char *path, const struct sockaddr_in *peer,
+		 struct nfs_export **out, uint64_t *out_id)
+{
+	struct fleet *fleet = ctx;
+	char clean[FLEET_PATH_MAX], id[FLEET_ID_MAX + 1];
+	struct fleet_peer who;
+	struct fleet_pi *pi;
+	const char *rest;
+	int err = fleet_path_clean(path, clean, &rest);
+
+	if (err)
+		return err;
+	fleet_peer_find(peer, &who);
+	pthread_mutex_lock(&fleet->lock);
+	err = fleet_id_of(fleet, clean, strcspn(clean, "/"), id) ? 0 : -ENOENT;
+	if (!err)
+		err = admit(fleet, id, &who, &pi);
+	pthread_mutex_unlock(&fleet->lock);
+	if (err)
+		return err;
+	err = mount_tree(fleet, pi, rest, peer, out, out_id);
+	if (err)
+		log_error("pi %s: cannot be mounted: %s", id, strerror(-err));
+	fleet_unpin(fleet, pi);
+	return err;
+}
+
+static struct fleet_pi *find_overlay(const struct fleet *fleet, const uint8_t *uuid)
+{
+	for (size_t i = 0; i < fleet->pis_count; i++) {
+		const struct fleet_record *record = &fleet->pis[i]->record;
+
+		if (record->has_overlay &&
+		    memcmp(record->overlay, uuid, sizeof(record->overlay)) == 0)
+			return fleet->pis[i];
+	}
+	return NULL;
+}
+
+static int find(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
+		const struct sockaddr_in *peer, struct nfs_export **out)
+{
+	struct fleet *fleet = ctx;
+	struct fleet_tree *tree = NULL;
+	struct fleet_peer who;
+	struct fleet_pi *pi;
+	const char *why;
+	int err = 0;
+
+	fleet_peer_find(peer, &who);
+	pthread_mutex_lock(&fleet->lock);
+	pi = find_overlay(fleet, uuid);
+	if (!pi)
+		err = -ESTALE;
+	else if (fleet_may_mount(fleet, pi, &who, &why))
+		err = refuse(fleet, pi->record.id, &who, why);
+	else
+		fleet_pin(pi);
+	pthread_mutex_unlock(&fleet->lock);
+	if (err)
+		return err;
+	err = fleet_tree_open(fleet, pi, false, &tree);
+	fleet_unpin(fleet, pi);
+	if (err)
+		return err == -ENOENT ? -ESTALE : err;
+	if (memcmp(tree->export.uuid, uuid, NFS_UUID_BYTES) != 0 || tree->export.epoch != epoch) {
+		fleet_tree_put(fleet, tree);
+		return -ESTALE;
+	}
+	*out = &tree->export;
+	return 0;
+}
+
+static void put(void *ctx, struct nfs_export *export)
+{
+	/* the first member */
+	fleet_tree_put(ctx, (struct fleet_tree *)(void *)export);
+}
+
+static void each(void *ctx, const struct sockaddr_in *peer,
+		 void (*take)(void *to, const char *path), void *to)
+{
+	struct fleet *fleet = ctx;
+	char path[FLEET_ID_MAX + 2];
+	struct fleet_peer who;
+	const char *why;
+
+	fleet_peer_find(peer, &who);
+	pthread_mutex_lock(&fleet->lock);
+	for (size_t i = 0; i < fleet->pis_count; i++) {
+		const struct fleet_pi *pi = fleet->pis[i];
+
+		if (!pi->record.joined && !pi->listed)
+			continue;
+		if (fleet_may_mount(fleet, pi, &who, &why))
+			continue;
+		snprintf(path, sizeof(path), "/%s", pi->record.id);
+		take(to, path);
+	}
+	pthread_mutex_unlock(&fleet->lock);
+}
+
+static void unmounted(void *ctx, const char *path, const struct sockaddr_in *peer)
+{
+	struct fleet *fleet = ctx;
+	char clean[FLEET_PATH_MAX], id[FLEET_ID_MAX + 1], label[FLEET_LABEL_MAX];
+	struct fleet_pi *pi = NULL;
+	const char *rest;
+
+	(void)peer;
+	if (fleet_path_clean(path, clean, &rest))
+		return;
+	pthread_mutex_lock(&fleet->lock);
+	if (fleet_id_of(fleet, clean, strcspn(clean, "/"), id))
+		pi = fleet_find(fleet, id);
+	if (pi)
+		log_debug("pi %s: unmounted", fleet_label(pi, label));
+	pthread_mutex_unlock(&fleet->lock);
+}
+
+struct nfs_site fleet_nfs_site(struct fleet *fleet)
+{
+	return (struct nfs_site){.mount = mount,
+				 .find = find,
+				 .put = put,
+				 .each = each,
+				 .unmounted = unmounted,
+				 .ctx = fleet};
+}

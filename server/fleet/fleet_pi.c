@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: MIT */
+/* The Pis that are known: finding them, what holds for each, and their records in STATE/pis. */
+#include "fleet/fleet_private.h"
+
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "keyfile/keyfile.h"
+
+/* Bytes of the longest record. */
+#define RECORD_BYTES_MAX 16384u
+
+/* Pis that are not ours, but were seen: more are forgotten, those first that were seen longest ago. */
+#define GUESTS_MAX 1024u
+
+uint64_t fleet_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000 + 1;
+}
+
+int64_t fleet_wall(void)
+{
+	return (int64_t)time(NULL);
+}
+
+const char *fleet_name(const struct fleet_pi *pi)
+{
+	if (pi->listed && pi->listed->name[0])
+		return pi->listed->name;
+	return pi->record.name;
+}
+
+const char *fleet_label(const struct fleet_pi *pi, char out[FLEET_LABEL_MAX])
+{
+	const char *name = fleet_name(pi);
+
+	if (*name)
+		snprintf(out, FLEET_LABEL_MAX, "%s (%s)", pi->record.id, name);
+	else
+		snprintf(out, FLEET_LABEL_MAX, "%s", pi->record.id);
+	return out;
+}
+
+/* Finding ------------------------------------------------------------------------------------ */
+
+struct fleet_pi *fleet_find(const struct fleet *fleet, const char *id)
+{
+	for (size_t i = 0; i < fleet->pis_count; i++) {
+		if (strcmp(fleet->pis[i]->record.id, id) == 0)
+			return fleet->pis[i];
+	}
+	return NULL;
+}
+
+static bool has_mac(const struct fleet_pi *pi, const struct pi_mac *mac)
+{
+	return (pi->record.has_mac && pi_mac_is_equal(&pi->record.mac, mac)) ||
+	       (pi->record.has_loader && pi_mac_is_equal(&pi->record.loader, mac)) ||
+	       (pi->listed && pi->listed->has_mac &&
+		memcmp(pi->listed->mac, mac->bytes, sizeof(mac->bytes)) == 0);
+}
+
+struct fleet_pi *fleet_find_mac(const struct fleet *fleet, const struct pi_mac *mac)
+{
+	for (size_t i = 0; i < fleet->pis_count; i++) {
+		if (has_mac(fleet->pis[i], mac))
+			return fleet->pis[i];
+	}
+	return NULL;
+}
+
+struct fleet_pi *fleet_find_address(const struct fleet *fleet, struct in_addr address)
+{
+	struct fleet_pi *found = NULL;
+
+	for (size_t i = 0; i < fleet->pis_count; i++) {
+		struct fleet_pi *pi = fleet->pis[i];
+		bool loaded = pi->loaded_ms && pi->loader.s_addr == address.s_addr;
+
+		if (!loaded && pi->address.s_addr != address.s_addr)
+			continue;
+		/* an address moves on to another machine: the latest one has it */
+		if (!found || pi->seen_ms > found->seen_ms)
+			found = pi;
+	}
+	return found;
+}
+
+static bool is_called(const struct fleet_pi *pi, const char *text, size_t len)
+{
+	const char *name = fleet_name(pi);
+
+	return strlen(name) == len && len && memcmp(name, text, len) == 0;
+}
+
+static bool has_prefix(const struct fleet_pi *pi, const char *text, size_t len)
+{
+	size_t have = pi->listed ? strcspn(pi->listed->prefix, "/") : 0;
+
+	return have == len && len && memcmp(pi->listed->prefix, text, len) == 0;
+}
+
+bool fleet_id_of(const struct fleet *fleet, const char *text, size_t len,
+		 char out[FLEET_ID_MAX + 1])
+{
+	struct pi_serial serial;
+	struct pi_mac mac;
+
+	for (size_t i = 0; i < fleet->pis_count; i++) {
+		if (!is_called(fleet->pis[i], text, len) && !has_prefix(fleet->pis[i], text, len))
+			continue;
+		memcpy(out, fleet->pis[i]->record.id, sizeof(fleet->pis[i]->record.id));
+		return true;
+	}
+	if (pi_serial_parse(text, len, &serial) == 0) {
+		memcpy(out, serial.text, sizeof(serial.text));
+		return true;
+	}
+	if (pi_mac_parse(text, len, &mac) == 0) {
+		const struct fleet_pi *pi = fleet_find_mac(fleet, &mac);
+
+		if (pi)
+			memcpy(out, pi->record.id, sizeof(pi->record.id));
+		else
+			pi_mac_format(&mac, '-', out);
+		return true;
+	}
+	return false;
+}
+
+/* What holds for one ------------------------------------------------------------------------- */
+
+void fleet_list(struct fleet *fleet, struct fleet_pi *pi)
+{
+	const struct config *config = fleet->config;
+
+	pi->listed = NULL;
+	for (size_t i = 0; i < config->pis_count && !pi->listed; i++) {
+		const struct config_pi *listed = &config->pis[i];
+		char mac[PI_MAC_TEXT] = "";
+		struct pi_mac bytes;
+
+		if (!listed->serial[0] && listed->has_mac) {
+			memcpy(bytes.bytes, listed->mac, sizeof(bytes.bytes));
+			pi_mac_format(&bytes, '-', mac);
+		}
+		if (strcmp(listed->serial[0] ? listed->serial : mac, pi->record.id) == 0)
+			pi->listed = listed;
+	}
+}
+
+const struct config_rules *fleet_rules(const struct fleet *fleet, const struct fleet_pi *pi)
+{
+	return pi && pi->listed ? &pi->listed->rules : &fleet->config->defaults;
+}
+
+enum config_keep fleet_keep(const struct fleet *fleet, const struct fleet_pi *pi)
+{
+	if (!pi->listed && pi->record.keep >= 0)
+		return (enum config_keep)pi->record.keep;
+	return fleet_rules(fleet, pi)->keep;
+}
+
+const struct config_image *fleet_image(const struct fleet *fleet, const struct fleet_pi *pi)
+{
+	const char *name = fleet_rules(fleet, pi)->image;
+
+	if (pi && !pi->listed && pi->record.image[0])
+		name = pi->record.image;
+	return name ? config_find_image(fleet->config, name) : NULL;
+}
+
+const char *fleet_base(const struct fleet *fleet, const struct fleet_pi *pi)
+{
+	const char *name = fleet_rules(fleet, pi)->base;
+
+	if (pi && !pi->listed && pi->record.base[0])
+		name = pi->record.base;
+	return name ? name : "";
+}
+
+void fleet_refuse(struct fleet *fleet, const char *id, struct in_addr address, const char *why)
+{
+	struct fleet_stranger *stranger = NULL;
+	struct fleet_pi *pi = fleet_find(fleet, id);
+	char text[INET_ADDRSTRLEN];
+
+	if (pi)
+		snprintf(pi->refused, sizeof(pi->refused), "%s", why);
+	for (size_t i = 0; i < FLEET_STRANGERS && !stranger; i++) {
+		if (strcmp(fleet->strangers[i].id, id) == 0)
+			stranger = &fleet->strangers[i];
+	}
+	if (!stranger) {
+		stranger = &fleet->strangers[fleet->strangers_next++ % FLEET_STRANGERS];
+		*stranger = (struct fleet_stranger){.id = ""};
+		snprintf(stranger->id, sizeof(stranger->id), "%s", id);
+	}
+	inet_ntop(AF_INET, &address, text, sizeof(text));
+	/* one that tries again and again need not fill the log */
+	if (stranger->seen == 0 || fleet_wall() - stranger->seen >= 60 ||
+	    strcmp(stranger->why, why) != 0)
+		log_warn("pi %s: refused: %s: %s", id, text, why);
+	stranger->address = address;
+	stranger->seen = fleet_wall();
+	snprintf(stranger->why, sizeof(stranger->why), "%s", why);
+}
+
+/* Keeping ------------------------------------------------------------------------------------ */
+
+static int add(struct fleet *fleet, struct fleet_pi *pi)
+{
+	struct fleet_pi **more =
+		reallocarray(fleet->pis, fleet->pis_count + 1, sizeof(struct fleet_pi *));
+
+	if (!more)
+		return -ENOMEM;
+	fleet->pis = more;
+	fleet->pis[fleet->pis_count++] = pi;
+	fleet_list(fleet, pi);
+	return 0;
+}
+
+static bool is_guest(const struct fleet_pi *pi)
+{
+	return !pi->record.joined && !pi->listed && !pi->tree && !pi->pins;
+}
+
+/* Makes room for one more that is not ours. Files of guests stay until the next start: few. */
+static void forget_a_guest(struct fleet *fleet)
+{
+	size_t guests = 0;
+	size_t oldest = 0;
+
+	for (size_t i = 0; i < fleet->pis_count; i++) {
+		if (!is_guest(fleet->pis[i]))
+			continue;
+		if (guests++ == 0 || fleet->pis[i]->seen_ms < fleet->pis[oldest]->seen_ms)
+			oldest = i;
+	}
+	if (guests < GUESTS_MAX)
+		return;
+	unlinkat(fleet->pis_folder, fleet->pis[oldest]->record.id, 0);
+	free(fleet->pis[oldest]);
+	fleet->pis[oldest] = fleet->pis[--fleet->pis_count];
+}
+
+struct fleet_pi *fleet_meet(struct fleet *fleet, const char *id)
+{
+	struct fleet_pi *pi = fleet_find(fleet, id);
+
+	if (pi)
+		return pi;
+	forget_a_guest(fleet);
+	pi = calloc(1, sizeof(*pi));
+	if (!pi)
+		return NULL;
+	snprintf(pi->record.id, sizeof(pi->record.id), "%s", id);
+	pi->record.keep = -1;
+	pi->record.first_seen = fleet_wall();
+	if (add(fleet, pi)) {
+		free(pi);
+		return NULL;
+	}
+	return pi;
+}
+
+void fleet_pin(struct fleet_pi *pi)
+{
+	pi->pins++;
+}
+
+void fleet_unpin(struct fleet *fleet, struct fleet_pi *pi)
+{
+	if (!pi)
+		return;
+	pthread_mutex_lock(&fleet->lock);
+	pi->pins--;
+	pthread_mutex_unlock(&fleet->lock);
+}
+
+static int load_one(struct fleet *fleet, const char *name)
+{
+	CLEANUP(freep) struct fleet_pi *pi = calloc(1, sizeof(*pi));
+	CLEANUP(freep) char *text = NULL;
+	size_t len;
+	int err;
+
+	if (!pi)
+		return -ENOMEM;
+	err = keyfile_read(fleet->pis_folder, name, RECORD_BYTES_MAX, &text, &len);
+	if (err) {
+		log_error("%s/pis/%s: %s", state_path(fleet->state), name, strerror(-err));
+		return err;
+	}
+	err = fleet_record_parse(name, text, len, &pi->record);
+	if (err)
+		return err;
+	if (strcmp(pi->record.id, name) != 0) {
+		log_error("%s/pis/%s: is that of %s", state_path(fleet->state), name,
+			  pi->record.id);
+		return -EUCLEAN;
+	}
+	err = add(fleet, pi);
+	if (!err)
+		TAKE(pi);
+	return err;
+}
+
+int fleet_load_records(struct fleet *fleet)
+{
+	int again = dup(fleet->pis_folder);
+	DIR *folder = again < 0 ? NULL : fdopendir(again);
+	const struct dirent *entry;
+	int err = 0;
+
+	if (!folder) {
+		err = -errno;
+		if (again >= 0)
+			close(again);
+		return err;
+	}
+	rewinddir(folder);
+	/* a damaged one is logged, and stays: the others must boot */
+	while (err != -ENOMEM && (entry = readdir(folder))) {
+		size_t len = strlen(entry->d_name);
+
+		if (!state_name_is_valid(entry->d_name))
+			continue;
+		if (len > 4 && strcmp(entry->d_name + len - 4, ".new") == 0)
+			unlinkat(fleet->pis_folder, entry->d_name, 0);
+		else
+			err = load_one(fleet, entry->d_name);
+	}
+	closedir(folder);
+	return err == -ENOMEM ? err : 0;
+}
+
+static int save_one(struct fleet *fleet, const struct fleet_record *record)
+{
+	CLEANUP(freep) char *text = NULL;
+	int err = fleet_record_format(record, &text);
+
+	if (!err)
+		err = keyfile_replace(fleet->pis_folder, record->id, text);
+	if (err)
+		log_error("%s/pis/%s: %s", state_path(fleet->state), record->id, strerror(-err));
+	return err;
+}
+
+/* A copy of the next record that is to be saved; false: there is none. */
+static bool take_dirty(struct fleet *fleet, struct fleet_record *out)
+{
+	bool found = false;
+
+	pthread_mutex_lock(&fleet->lock);
+	for (size_t i = 0; i < fleet->pis_count && !found; i++) {
+		found = fleet->pis[i]->dirty;
+		if (!found)
+			continue;
+		*out = fleet->pis[i]->record;
+		fleet->pis[i]->dirty = false;
+	}
+	pthread_mutex_unlock(&fleet->lock);
+	return found;
+}
+
+int fleet_save_records(struct fleet *fleet)
+{
+	CLEANUP(freep) struct fleet_record *record = malloc(sizeof(*record));
+	int first = record ? 0 : -ENOMEM;
+
+	/* two that save one record would put the older one last */
+	pthread_mutex_lock(&fleet->saving);
+	while (record && take_dirty(fleet, record)) {
+		int err = save_one(fleet, record);
+
+		first = first ? first : err;
+	}
+	pthread_mutex_unlock(&fleet->saving);
+	return first;
+}
+
+int fleet_remove_record(struct fleet *fleet, const char *id)
+{
+	int err = 0;
+
+	pthread_mutex_lock(&fleet->saving);
+	if (unlinkat(fleet->pis_folder, id, 0) < 0 && errno != ENOENT)
+		err = -errno;
+	else if (fsync(fleet->pis_folder) < 0)
+		err = -errno;
+	pthread_mutex_unlock(&fleet->saving);
+	return err;
+}

@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: MIT */
+/* Private to the fleet room: what its files need of each other. */
+#ifndef BRAMBLE_FLEET_PRIVATE_H
+#define BRAMBLE_FLEET_PRIVATE_H
+
+#include <pthread.h>
+#include <time.h>
+
+#include "fleet/fleet.h"
+#include "pi/pi.h"
+#include "provision/provision.h"
+#include "stack/stack.h"
+#include "state/state.h"
+#include "store/store.h"
+
+/* A Pi's name in the state directory and in paths: its serial, or its MAC with hyphens. */
+#define FLEET_ID_MAX STATE_NAME_MAX
+
+/* Bytes of the longest path that TFTP may ask for. */
+#define FLEET_PATH_MAX 512u
+
+/* How long it is not looked again for an overlay that was not there. */
+#define FLEET_ABSENT_MS 2000u
+
+/* How long an address that has loaded a Pi's files may mount its tree where no MAC can be seen. */
+#define FLEET_LOADED_MS (10u * 60 * 1000)
+
+/* fleet_record.c: what is remembered of a Pi, as an INI file. -------------------------------- */
+
+struct fleet_record {
+	char id[FLEET_ID_MAX + 1];
+	char name[STATE_NAME_MAX + 1]; /* given by `bramble pi set`; or empty */
+	char image[STATE_NAME_MAX + 1]; /* likewise: an [image] section; or empty */
+	char base[STATE_NAME_MAX + 1]; /* likewise: a frozen overlay; or empty */
+	int keep; /* likewise: enum config_keep; -1: not said */
+	bool has_mac; /* what DHCP said first with this serial, or `bramble pi set` */
+	struct pi_mac mac;
+	bool has_loader; /* which machine loaded its files first */
+	struct pi_mac loader;
+	enum pi_model model;
+	bool joined; /* it is one of ours: it has mounted its tree, or was added */
+	bool renew; /* its kernel was loaded: keep = until-reboot starts anew at the next mount */
+	int64_t first_seen, last_seen, mounted; /* seconds since 1970, 0: never */
+	bool has_overlay; /* @overlay is known */
+	uint8_t overlay[STATE_ID_BYTES]; /* the uuid of its overlay, which @steps are about */
+	struct provision_report steps;
+};
+
+/* @file names it in messages. -EUCLEAN (logged). */
+int fleet_record_parse(const char *file, const char *text, size_t len, struct fleet_record *out);
+
+/* The text, to be freed. */
+int fleet_record_format(const struct fleet_record *record, char **out);
+
+/* The Pis ------------------------------------------------------------------------------------ */
+
+enum fleet_phase {
+	FLEET_KNOWN, /* from before */
+	FLEET_SEEN,
+	FLEET_OFFERED,
+	FLEET_LOADING,
+	FLEET_MOUNTED,
+	FLEET_UP, /* it has changed something in its tree */
+};
+
+struct fleet_tree;
+
+struct fleet_pi {
+	struct fleet_record record;
+	bool dirty; /* the record is to be saved */
+	unsigned int pins; /* who uses it without the lock: it is not freed */
+	const struct config_pi *listed; /* borrowed from the configuration; NULL */
+	enum fleet_phase phase;
+	struct in_addr address; /* that it was seen at last; 0.0.0.0: never */
+	struct in_addr loader; /* that its files were loaded by last */
+	uint64_t loaded_ms; /* when, fleet_ms; 0: never */
+	uint64_t seen_ms;
+	uint64_t logged_ms; /* when an offer was logged last */
+	uint64_t changes; /* of its export, when the tick looked last */
+	char file[FLEET_PATH_MAX]; /* that it loads now, or loaded last */
+	uint64_t bytes; /* that TFTP has sent to it */
+	struct fleet_tree *tree; /* its own, open or being opened; NULL */
+	uint64_t lent_ms; /* not to be opened before this: somebody else wants it */
+	uint64_t absent_ms; /* when it was found that it has none; 0: not known */
+	char refused[96]; /* why it was refused last; or empty */
+};
+
+/* A tree that is open: a Pi's own, or one that is shared by those that have none. */
+struct fleet_tree {
+	struct nfs_export export; /* first; of a Pi's own alone */
+	struct fleet_pi *pi; /* borrowed; NULL: it is shared */
+	bool ready; /* it was opened, and may be used */
+	bool closing; /* no further users */
+	unsigned int users;
+	uint64_t idle_ms; /* since when nobody uses it */
+	struct loop_work forgetting; /* on its way to the loop, while @forgets */
+	bool forgets;
+	struct fleet *fleet; /* borrowed, while @forgets */
+	struct stack *stack;
+	char boot[256]; /* the directory that the firmware sees, from the root */
+	/* Of a shared one: what it shows. */
+	char *file;
+	int partition;
+	char base[STATE_NAME_MAX + 1];
+};
+
+/* One that is refused, for `bramble status`. */
+struct fleet_stranger {
+	char id[FLEET_ID_MAX + 1];
+	struct in_addr address;
+	int64_t seen; /* seconds since 1970 */
+	char why[96];
+};
+#define FLEET_STRANGERS 32u
+
+struct fleet {
+	struct loop *loop; /* borrowed */
+	pthread_mutex_t saving; /* of records, to the disk; before @lock */
+	pthread_mutex_t lock; /* everything below; never held while one waits for a disk */
+	pthread_cond_t changed; /* a tree became ready, or unused, or is gone */
+	const struct config *config; /* borrowed */
+	struct state *state;
+	int pis_folder; /* STATE/pis, open */
+	struct store_writer *writer;
+	struct stack_pool *pool;
+	struct fleet_ports ports;
+	struct fleet_pi **pis;
+	size_t pis_count;
+	struct fleet_tree **shared;
+	size_t shared_count;
+	struct fleet_stranger strangers[FLEET_STRANGERS];
+	size_t strangers_next;
+	uint64_t joins_ms; /* see fleet_may_join */
+	unsigned int joins;
+	struct fleet_hooks hooks;
+	unsigned int working; /* items of work with the loop's workers; the loop's thread alone */
+};
+
+/* CLOCK_MONOTONIC in milliseconds, never 0; and seconds since 1970. */
+uint64_t fleet_ms(void);
+int64_t fleet_wall(void);
+
+/* fleet_pi.c: finding and keeping them. All with the lock held, unless it is said otherwise. -- */
+
+/*
+ * The id that the @len bytes of @text mean: a serial, a MAC in the form of TFTP_PREFIX=2, or the name or
+ * prefix of a Pi that there is. False: none.
+ */
+bool fleet_id_of(const struct fleet *fleet, const char *text, size_t len,
+		 char out[FLEET_ID_MAX + 1]);
+
+struct fleet_pi *fleet_find(const struct fleet *fleet, const char *id);
+struct fleet_pi *fleet_find_mac(const struct fleet *fleet, const struct pi_mac *mac);
+/* By the address that has loaded its files, or that it was seen at last. */
+struct fleet_pi *fleet_find_address(const struct fleet *fleet, struct in_addr address);
+
+/* Finds or makes it; NULL: no memory, or too many that are not ours. */
+struct fleet_pi *fleet_meet(struct fleet *fleet, const char *id);
+
+/* Keeps it from being freed while the lock is not held. fleet_unpin takes the lock, and accepts NULL. */
+void fleet_pin(struct fleet_pi *pi);
+void fleet_unpin(struct fleet *fleet, struct fleet_pi *pi);
+
+/* For logs: "036cb716 (kitchen)". */
+#define FLEET_LABEL_MAX 144u
+const char *fleet_label(const struct fleet_pi *pi, char out[FLEET_LABEL_MAX]);
+const char *fleet_name(const struct fleet_pi *pi);
+
+/* Ties the Pi to its section of the configuration. */
+void fleet_list(struct fleet *fleet, struct fleet_pi *pi);
+
+const struct config_rules *fleet_rules(const struct fleet *fleet, const struct fleet_pi *pi);
+enum config_keep fleet_keep(const struct fleet *fleet, const struct fleet_pi *pi);
+/* NULL: the configuration has no such image. */
+const struct config_image *fleet_image(const struct fleet *fleet, const struct fleet_pi *pi);
+/* Empty: none. */
+const char *fleet_base(const struct fleet *fleet, const struct fleet_pi *pi);
+
+void fleet_refuse(struct fleet *fleet, const char *id, struct in_addr address, const char *why);
+
+/* Without the lock: reads STATE/pis; writes the records that are dirty; removes one. */
+int fleet_load_records(struct fleet *fleet);
+int fleet_save_records(struct fleet *fleet);
+int fleet_remove_record(struct fleet *fleet, const char *id);
+
+/* fleet_access.c ----------------------------------------------------------------------------- */
+
+/* Who asks, as far as the network tells. */
+struct fleet_peer {
+	struct in_addr address;
+	bool reserved_port; /* below 1024 */
+	bool local; /* this host itself */
+	bool in_network; /* of one of this host's interfaces */
+	bool has_mac; /* the kernel knows it as a neighbour */
+	struct pi_mac mac;
+};
+
+/* Without the lock. */
+void fleet_peer_find(const struct sockaddr_in *address, struct fleet_peer *out);
+
+/*
+ * Whether @peer may mount the tree of @pi (NULL: one that was never seen, under the rules of all): 0,
+ * or -EACCES with *@why.
+ */
+int fleet_may_mount(struct fleet *fleet, const struct fleet_pi *pi, const struct fleet_peer *peer,
+		    const char **why);
+
+/* Whether one more unknown Pi may become ours now. */
+bool fleet_may_join(struct fleet *fleet);
+
+/* Whether @pi is bound to machines of which @mac is none. */
+bool fleet_is_other(const struct fleet_pi *pi, const struct pi_mac *mac);
+
+/* fleet_tree.c: opening and closing. Without the lock. ---------------------------------------- */
+
+/*
+ * One more user of the Pi's own tree. @make: make and provision it if there is none, and replace one
+ * that is to be renewed. -ENOENT: there is none. -EAGAIN: waiting is forbidden, or it is lent.
+ */
+int fleet_tree_open(struct fleet *fleet, struct fleet_pi *pi, bool make, struct fleet_tree **out);
+
+/* One more user of the tree that Pis without one of their own see. */
+int fleet_tree_share(struct fleet *fleet, const struct config_image *image, const char *base,
+		     struct fleet_tree **out);
+void fleet_tree_put(struct fleet *fleet, struct fleet_tree *tree);
+
+/* Closes the Pi's own tree when its users are gone; waits @wait_ms for them. -EBUSY. */
+int fleet_tree_close(struct fleet *fleet, struct fleet_pi *pi, unsigned int wait_ms);
+
+/* Work for the loop's workers: closes what is idle, saves records. From the tick. */
+void fleet_tidy(struct fleet *fleet);
+
+/* fleet_provision.c: without the lock, in a worker. ------------------------------------------- */
+
+/*
+ * Runs the steps that the open tree has not seen; the report goes to @record. @name: of the Pi, or empty.
+ */
+int fleet_provision(const char *name, const struct config_rules *rules, struct stack *stack,
+		    bool fresh, struct fleet_record *record);
+
+/* fleet_boot.c ------------------------------------------------------------------------------- */
+
+/* A file that TFTP hands out, or is about to. */
+struct fleet_file {
+	struct fleet_tree *tree;
+	char id[FLEET_ID_MAX + 1]; /* the Pi's; or empty: unknown */
+	char path[FLEET_PATH_MAX]; /* within the boot tree */
+	bool kernel;
+	uint64_t node;
+	uint64_t size; /* bytes */
+	char *text; /* owned: a rewritten command line; NULL */
+};
+
+/*
+ * What @path, from the boot directory of file->tree on, is. @netboot: for command lines; NULL: it is not
+ * known whose. @shared: an EEPROM's file is left out unless it differs from that tree's. -ENOENT,
+ * -EISDIR, -EACCES, -E2BIG (logged).
+ */
+int fleet_file_find(struct fleet_file *file, const struct pi_netboot *netboot,
+		    struct fleet_tree *shared, bool eeprom);
+
+/*
+ * @name as a path without empty parts; @out_rest points behind its first part in @out. -EACCES: it has
+ * "..", a backslash or control characters, or is too long.
+ */
+int fleet_path_clean(const char *name, char out[FLEET_PATH_MAX], const char **out_rest);
+
+/* fleet_report.c: facts for `status` and `pi`; fleet_command.c: their words. ------------------- */
+
+void fleet_report_status(struct fleet *fleet, bool json, FILE *out);
+void fleet_report_list(struct fleet *fleet, bool json, FILE *out);
+/* -ENOENT: there is no such Pi. */
+int fleet_report_pi(struct fleet *fleet, const char *id, bool json, FILE *out);
+
+#endif

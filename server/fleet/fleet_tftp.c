@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+/* What the TFTP server asks: which file of whose boot tree a request means. */
+#include "fleet/fleet_private.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* Whose request it is, and what of it is left: copied while the lock was held. */
+struct asked {
+	struct fleet_peer peer;
+	struct fleet_pi *pi; /* pinned; NULL: unknown */
+	char id[FLEET_ID_MAX + 1]; /* or empty */
+	const char *path; /* within the boot tree */
+	bool kept; /* its own tree is what it boots from, if there is one */
+	bool eeprom;
+	const struct config_image *image;
+	char base[STATE_NAME_MAX + 1];
+	char export_path[FLEET_ID_MAX + 2];
+	struct pi_netboot netboot;
+};
+
+/*
+ * Whose it is by its first part, else by who asks: the Pi 3's ROM, and every Pi whose prefix leads to
+ * nothing, ask for files of the root.
+ */
+static void identify(struct fleet *fleet, const char *clean, const char *rest, struct asked *out)
+{
+	size_t first = strcspn(clean, "/");
+
+	out->path = clean;
+	if (clean[first] == '/' && fleet_id_of(fleet, clean, first, out->id)) {
+		out->path = rest;
+		out->pi = fleet_find(fleet, out->id);
+		return;
+	}
+	if (out->peer.has_mac)
+		out->pi = fleet_find_mac(fleet, &out->peer.mac);
+	else
+		out->pi = fleet_find_address(fleet, out->peer.address);
+	if (out->pi)
+		snprintf(out->id, sizeof(out->id), "%s", out->pi->record.id);
+}
+
+/* Whether whoever asks may have the files of out->pi, and notes which machine loads them. */
+static int admit(struct fleet *fleet, struct asked *out)
+{
+	struct in_addr address = out->peer.address;
+	bool seen = out->peer.has_mac;
+	const struct config_rules *rules;
+	struct fleet_pi *pi;
+
+	if (!out->pi && fleet->config->defaults.join == CONFIG_JOIN_LISTED && out->id[0]) {
+		fleet_refuse(fleet, out->id, address, "is not listed");
+		return -ENOENT;
+	}
+	if (!out->pi && out->id[0])
+		out->pi = fleet_meet(fleet, out->id);
+	pi = out->pi;
+	if (!pi)
+		return 0;
+	rules = fleet_rules(fleet, pi);
+	/* its first load, and nobody has said this serial from another machine: it is this one */
+	if (seen && !pi->record.has_loader && !(pi->listed && pi->listed->has_mac)) {
+		pi->record.has_loader = true;
+		pi->record.loader = out->peer.mac;
+		pi->dirty = true;
+	}
+	if (seen && rules->access == CONFIG_ACCESS_MAC && fleet_is_other(pi, &out->peer.mac)) {
+		fleet_refuse(fleet, out->id, address, "another machine is bound to this serial");
+		return -EACCES;
+	}
+	pi->address = address;
+	pi->loader = address;
+	pi->loaded_ms = fleet_ms();
+	pi->seen_ms = pi->loaded_ms;
+	pi->record.last_seen = fleet_wall();
+	return 0;
+}
+
+static void fill(struct fleet *fleet, const struct tftp_request *request, struct asked *out)
+{
+	const struct config_rules *rules = fleet_rules(fleet, out->pi);
+
+	out->image = fleet_image(fleet, out->pi);
+	snprintf(out->base, sizeof(out->base), "%s", fleet_base(fleet, out->pi));
+	/* what is thrown away at the next mount must not be what it boots from */
+	out->kept = out->pi && fleet_keep(fleet, out->pi) == CONFIG_KEEP_YES;
+	out->eeprom = rules->eeprom_updates;
+	snprintf(out->export_path, sizeof(out->export_path), "/%s", out->id);
+	out->netboot = (struct pi_netboot){
+		.server = request->local,
+		.export_path = out->export_path,
+		.nfs_port = fleet->ports.nfs,
+		.mount_port = fleet->ports.mount,
+		.rsize = rules->transfer,
+		.wsize = rules->transfer,
+		.keep_ip = rules->keep_ip,
+	};
+}
+
+static void note_loading(struct fleet_pi *pi, const char *path, int err)
+{
+	char label[FLEET_LABEL_MAX];
+
+	fleet_label(pi, label);
+	if (err) {
+		if (pi_file_is_probe(path))
+			log_debug("pi %s: asks for %s: %s", label, path, strerror(-err));
+		else
+			log_info("pi %s: asks for %s: %s", label, path, strerror(-err));
+		return;
+	}
+	if (pi_file_kind(path) == PI_FILE_OTHER || pi_file_is_probe(path))
+		log_debug("pi %s: loading %s", label, path);
+	else if (pi->phase != FLEET_LOADING || strcmp(pi->file, path) != 0)
+		log_info("pi %s: loading %s", label, path);
+	pi->phase = FLEET_LOADING;
+	snprintf(pi->file, sizeof(pi->file), "%s", path);
+}
+
+static int open_trees(struct fleet *fleet, const struct asked *asked, struct fleet_tree **out_own,
+		      struct fleet_tree **out_shared)
+{
+	int err = -ENOENT;
+
+	if (asked->kept)
+		err = fleet_tree_open(fleet, asked->pi, false, out_own);
+	if (err && err != -ENOENT)
+		return err;
+	return fleet_tree_share(fleet, asked->image, asked->base, out_shared);
+}
+
+static int open_file(struct fleet *fleet, const struct asked *asked, struct fleet_file *file)
+{
+	struct fleet_tree *own = NULL, *shared = NULL;
+	int err = open_trees(fleet, asked, &own, &shared);
+
+	if (!err) {
+		file->tree = own ? own : shared;
+		snprintf(file->path, sizeof(file->path), "%s", asked->path);
+		snprintf(file->id, sizeof(file->id), "%s", asked->id);
+		err = fleet_file_find(file, asked->id[0] ? &asked->netboot : NULL, shared,
+				      asked->eeprom);
+	}
+	if (own && (err || file->tree != own))
+		fleet_tree_put(fleet, own);
+	if (shared && (err || file->tree != shared))
+		fleet_tree_put(fleet, shared);
+	return err;
+}
+
+static int find_file(struct fleet *fleet, const struct tftp_request *request,
+		     struct fleet_file *file)
+{
+	char clean[FLEET_PATH_MAX];
+	struct asked asked = {.pi = NULL};
+	const char *rest;
+	int err = fleet_path_clean(request->name, clean, &rest);
+
+	if (err)
+		return err;
+	if (!*clean)
+		return -ENOENT;
+	fleet_peer_find(&request->peer, &asked.peer);
+	pthread_mutex_lock(&fleet->lock);
+	identify(fleet, clean, rest, &asked);
+	err = admit(fleet, &asked);
+	if (!err)
+		fill(fleet, request, &asked);
+	if (!err && !asked.image)
+		err = -ENOENT;
+	if (!err && asked.pi)
+		fleet_pin(asked.pi);
+	pthread_mutex_unlock(&fleet->lock);
+	if (err)
+		return err;
+	err = open_file(fleet, &asked, file);
+	if (!asked.pi)
+		return err;
+	pthread_mutex_lock(&fleet->lock);
+	if (err != -EAGAIN)
+		note_loading(asked.pi, asked.path, err);
+	asked.pi->pins--;
+	pthread_mutex_unlock(&fleet->lock);
+	return err;
+}
+
+static void free_file(struct fleet_file *file)
+{
+	free(file->text);
+	free(file);
+}
+
+static int open_request(void *ctx, const struct tftp_request *request, struct tftp_file *out)
+{
+	struct fleet_file *file = calloc(1, sizeof(*file));
+	int err = file ? find_file(ctx, request, file) : -ENOMEM;
+
+	if (err) {
+		if (file)
+			free_file(file);
+		return err;
+	}
+	*out = (struct tftp_file){
+		.tree = file->text ? NULL : file->tree->export.tree,
+		.id = file->node,
+		.text = file->text,
+		.size = file->size,
+		.owner = file,
+	};
+	return 0;
+}
+
+static void loaded(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_file *file,
+		   enum tftp_outcome outcome)
+{
+	char label[FLEET_LABEL_MAX];
+
+	fleet_label(pi, label);
+	if (outcome == TFTP_OUTCOME_TIMEOUT || outcome == TFTP_OUTCOME_ERROR ||
+	    outcome == TFTP_OUTCOME_ABORTED)
+		log_info("pi %s: %s was not loaded to the end: %s", label, file->path,
+			 outcome == TFTP_OUTCOME_TIMEOUT ? "no answer"
+			 : outcome == TFTP_OUTCOME_ERROR ? "it cannot be read"
+							 : "the Pi gave up");
+	if (outcome != TFTP_OUTCOME_COMPLETE || !file->kernel)
+		return;
+	if (fleet_keep(fleet, pi) == CONFIG_KEEP_UNTIL_REBOOT && !pi->record.renew) {
+		pi->record.renew = true;
+		pi->dirty = true;
+	}
+}
+
+static void close_request(void *ctx, const struct tftp_request *request, struct tftp_file *out,
+			  enum tftp_outcome outcome, uint64_t sent)
+{
+	struct fleet_file *file = out->owner;
+	struct fleet *fleet = ctx;
+	struct fleet_pi *pi;
+	struct pi_mac mac;
+	bool calm = false;
+
+	(void)request;
+	pthread_mutex_lock(&fleet->lock);
+	pi = file->id[0] ? fleet_find(fleet, file->id) : NULL;
+	if (pi) {
+		pi->bytes += sent;
+		loaded(fleet, pi, file, outcome);
+		calm = pi->record.has_mac;
+		mac = pi->record.mac;
+	}
+	pthread_mutex_unlock(&fleet->lock);
+	if (calm && fleet->hooks.loading)
+		fleet->hooks.loading(fleet->hooks.ctx, mac.bytes);
+	fleet_tree_put(fleet, file->tree);
+	free_file(file);
+}
+
+struct tftp_source fleet_tftp_source(struct fleet *fleet)
+{
+	return (struct tftp_source){.open = open_request, .close = close_request, .ctx = fleet};
+}

@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Opening and closing trees: a Pi's own overlay, and what Pis without one see.
+ *
+ * A tree is in fleet_pi->tree or fleet->shared from the moment that somebody opens it; others wait
+ * until it is ready. It is closed when its users are gone: by whoever wants the overlay for something
+ * else, at the end, or after it was idle for a while.
+ */
+#include "fleet/fleet_private.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/wait.h"
+
+/* How long a tree stays open that nobody uses. */
+#define IDLE_MS 60000u
+
+/* How long a Pi that starts anew waits for calls of its former life. */
+#define RENEW_WAIT_MS 5000u
+
+/* How long an overlay is not opened again after it was lent to nobody. */
+#define LENT_MS 5000u
+
+static void free_tree(struct fleet_tree *tree)
+{
+	if (!tree)
+		return;
+	free(tree->file);
+	free(tree);
+}
+
+static void wait_until(struct fleet *fleet, uint64_t ms)
+{
+	struct timespec until = {.tv_sec = (time_t)(ms / 1000),
+				 .tv_nsec = (long)(ms % 1000) * 1000000};
+
+	pthread_cond_timedwait(&fleet->changed, &fleet->lock, &until);
+}
+
+/* The directory that the firmware sees. */
+static void find_boot(struct fleet_tree *tree)
+{
+	size_t count;
+	const struct stack_volume *volumes = stack_volumes(tree->stack, &count);
+
+	snprintf(tree->boot, sizeof(tree->boot), "/");
+	for (size_t i = 0; i < count; i++) {
+		if (volumes[i].boots && volumes[i].mount_point[0])
+			snprintf(tree->boot, sizeof(tree->boot), "%s", volumes[i].mount_point);
+	}
+}
+
+static int start_export(struct fleet_tree *tree)
+{
+	const struct state_info *info = stack_overlay_info(tree->stack);
+	struct nfs_export *export = &tree->export;
+
+	export->tree = stack_tree(tree->stack);
+	memcpy(export->uuid, info->uuid, sizeof(export->uuid));
+	memcpy(&export->fsid, info->uuid, sizeof(export->fsid));
+	export->epoch = info->epoch;
+	export->verifier = stack_verifier(tree->stack);
+	return nfs_export_start(export);
+}
+
+/* What opening a Pi's own tree needs, copied while the lock was held. Pointers are the configuration's. */
+struct opening {
+	const struct config_image *image;
+	const struct config_rules *rules;
+	char base[STATE_NAME_MAX + 1];
+	char name[STATE_NAME_MAX + 1];
+	enum config_keep keep;
+	bool make;
+	struct fleet_record record; /* changed by what is done */
+};
+
+static bool overlay_exists(struct fleet *fleet, const char *id)
+{
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+
+	return state_overlay_open(fleet->state, id, STATE_LOOK, &overlay) != -ENOENT;
+}
+
+static struct stack_options options_of(struct fleet *fleet, const struct opening *opening)
+{
+	struct stack_options options = STACK_OPTIONS_DEFAULT;
+
+	options.partition = opening->image->partition;
+	options.state = state_path(fleet->state);
+	options.overlay = opening->record.id;
+	options.writer = fleet->writer;
+	options.pool = fleet->pool;
+	options.ephemeral = opening->keep == CONFIG_KEEP_UNTIL_REBOOT;
+	return options;
+}
+
+/* A Pi with keep = until-reboot has loaded its kernel again: nothing of its former life stays. */
+static int renew(const struct stack_options *options, const char *image)
+{
+	CLEANUP(closep) int data = -1;
+
+	log_info("pi %s: starts anew: keep = until-reboot", options->overlay);
+	return stack_overlay_reset(image, options, &data);
+}
+
+/*
+ * Opens the overlay on the configured image; if it was made on another one, on that one: a Pi keeps what
+ * it has until somebody decides.
+ */
+static int open_overlay(const char *image, const struct stack_options *options, struct stack **out)
+{
+	int err = stack_open(image, options, out);
+
+	if (err != -ESTALE)
+		return err;
+	log_warn("pi %s: its overlay was made on another image than %s: it goes on with that one; "
+		 "\"bramble overlay reset %s\" would change over",
+		 options->overlay, image, options->overlay);
+	return stack_open(NULL, options, out);
+}
+
+static int open_own(struct fleet *fleet, struct opening *opening, struct fleet_tree *tree)
+{
+	struct stack_options options = options_of(fleet, opening);
+	const char *image = opening->image->file;
+	bool exists = overlay_exists(fleet, opening->record.id);
+	const struct state_info *info;
+	int err = 0;
+
+	if (!exists && !opening->make)
+		return -ENOENT;
+	if (exists && opening->make && opening->record.renew)
+		err = renew(&options, image);
+	else if (!exists && opening->base[0])
+		err = stack_overlay_create(image, opening->base, &options);
+	if (!err)
+		err = open_overlay(image, &options, &tree->stack);
+	if (err)
+		return err;
+	info = stack_overlay_info(tree->stack);
+	if (opening->make)
+		err = fleet_provision(opening->name, opening->rules, tree->stack, info->empty,
+				      &opening->record);
+	if (!err)
+		err = start_export(tree);
+	if (err) {
+		stack_close(tree->stack);
+		return err;
+	}
+	tree->export.squash_root = opening->rules->root_squash;
+	opening->record.renew = false;
+	find_boot(tree);
+	return 0;
+}
+
+/* With the lock held: ends the opening that has begun with tree->ready = false. */
+static void settle(struct fleet *fleet, struct fleet_pi *pi, const struct opening *opening,
+		   struct fleet_tree *tree, int err)
+{
+	if (err) {
+		pi->tree = NULL;
+		if (err == -ENOENT)
+			pi->absent_ms = fleet_ms();
+		free_tree(tree);
+	} else {
+		pi->absent_ms = 0;
+		tree->ready = true;
+		tree->users = 1;
+		if (opening->make) {
+			pi->record.renew = false;
+			pi->record.has_overlay = opening->record.has_overlay;
+			memcpy(pi->record.overlay, opening->record.overlay,
+			       sizeof(pi->record.overlay));
+			pi->record.steps = opening->record.steps;
+			pi->dirty = true;
+		}
+	}
+	pthread_cond_broadcast(&fleet->changed);
+}
+
+static int prepare(struct fleet *fleet, const struct fleet_pi *pi, bool make,
+		   struct opening *opening)
+{
+	opening->image = fleet_image(fleet, pi);
+	if (!opening->image)
+		return -ENOENT;
+	opening->rules = fleet_rules(fleet, pi);
+	opening->keep = fleet_keep(fleet, pi);
+	snprintf(opening->base, sizeof(opening->base), "%s", fleet_base(fleet, pi));
+	snprintf(opening->name, sizeof(opening->name), "%s", fleet_name(pi));
+	opening->make = make;
+	opening->record = pi->record;
+	return 0;
+}
+
+/* With the lock held, which is released while the overlay is opened. */
+static int open_first(struct fleet *fleet, struct fleet_pi *pi, bool make, struct fleet_tree **out)
+{
+	CLEANUP(freep) struct opening *opening = calloc(1, sizeof(*opening));
+	struct fleet_tree *tree = opening ? calloc(1, sizeof(*tree)) : NULL;
+	int err = tree ? prepare(fleet, pi, make, opening) : -ENOMEM;
+
+	if (err) {
+		free_tree(tree);
+		return err;
+	}
+	tree->pi = pi;
+	pi->tree = tree;
+	pthread_mutex_unlock(&fleet->lock);
+	err = open_own(fleet, opening, tree);
+	pthread_mutex_lock(&fleet->lock);
+	settle(fleet, pi, opening, tree, err);
+	/* held by `bramble overlay`, which was lent it */
+	if (err == -EBUSY)
+		return -EAGAIN;
+	if (!err)
+		*out = tree;
+	return err;
+}
+
+/* With the lock held. -EAGAIN also: the present tree had to be closed, or is not ready: look again. */
+static int open_step(struct fleet *fleet, struct fleet_pi *pi, bool make, struct fleet_tree **out,
+		     bool *out_again)
+{
+	struct fleet_tree *tree = pi->tree;
+	uint64_t now = fleet_ms();
+	int err;
+
+	*out_again = false;
+	if (tree && tree->ready && !tree->closing && !(make && pi->record.renew)) {
+		tree->users++;
+		*out = tree;
+		return 0;
+	}
+	if (!tree && !make && pi->absent_ms && now - pi->absent_ms < FLEET_ABSENT_MS)
+		return -ENOENT;
+	if (!wait_allowed() || (!tree && now < pi->lent_ms))
+		return -EAGAIN;
+	if (!tree)
+		return open_first(fleet, pi, make, out);
+	*out_again = true;
+	if (!tree->ready || tree->closing) {
+		wait_until(fleet, now + 1000);
+		return -EAGAIN;
+	}
+	pthread_mutex_unlock(&fleet->lock);
+	err = fleet_tree_close(fleet, pi, RENEW_WAIT_MS);
+	pthread_mutex_lock(&fleet->lock);
+	*out_again = !err;
+	return err ? err : -EAGAIN;
+}
+
+int fleet_tree_open(struct fleet *fleet, struct fleet_pi *pi, bool make, struct fleet_tree **out)
+{
+	bool again;
+	int err;
+
+	pthread_mutex_lock(&fleet->lock);
+	do {
+		err = open_step(fleet, pi, make, out, &again);
+	} while (again);
+	pthread_mutex_unlock(&fleet->lock);
+	return err;
+}
+
+/* Shared trees ------------------------------------------------------------------------------- */
+
+static struct fleet_tree *find_shared(const struct fleet *fleet, const struct config_image *image,
+				      const char *base)
+{
+	for (size_t i = 0; i < fleet->shared_count; i++) {
+		struct fleet_tree *tree = fleet->shared[i];
+
+		if (strcmp(tree->file, image->file) == 0 && tree->partition == image->partition &&
+		    strcmp(tree->base, base) == 0)
+			return tree;
+	}
+	return NULL;
+}
+
+static int open_shared(struct fleet *fleet, const struct config_image *image, const char *base,
+		       struct fleet_tree **out)
+{
+	struct stack_options options = STACK_OPTIONS_DEFAULT;
+	struct fleet_tree *tree = calloc(1, sizeof(*tree));
+	int err;
+
+	if (!tree)
+		return -ENOMEM;
+	options.partition = image->partition;
+	options.state = state_path(fleet->state);
+	options.overlay = *base ? base : NULL;
+	options.overlay_read_only = true;
+	options.pool = fleet->pool;
+	tree->partition = image->partition;
+	snprintf(tree->base, sizeof(tree->base), "%s", base);
+	tree->file = strdup(image->file);
+	err = tree->file ? stack_open(image->file, &options, &tree->stack) : -ENOMEM;
+	if (err) {
+		free_tree(tree);
+		return err;
+	}
+	find_boot(tree);
+	tree->export.tree = stack_tree(tree->stack);
+	tree->ready = true;
+	*out = tree;
+	return 0;
+}
+
+static int add_shared(struct fleet *fleet, struct fleet_tree *tree)
+{
+	struct fleet_tree **more =
+		reallocarray(fleet->shared, fleet->shared_count + 1, sizeof(struct fleet_tree *));
+
+	if (!more)
+		return -ENOMEM;
+	fleet->shared = more;
+	fleet->shared[fleet->shared_count++] = tree;
+	return 0;
+}
+
+int fleet_tree_share(struct fleet *fleet, const struct config_image *image, const char *base,
+		     struct fleet_tree **out)
+{
+	struct fleet_tree *tree, *made = NULL;
+	int err = 0;
+
+	pthread_mutex_lock(&fleet->lock);
+	tree = find_shared(fleet, image, base);
+	if (!tree && !wait_allowed())
+		err = -EAGAIN;
+	if (!tree && !err) {
+		pthread_mutex_unlock(&fleet->lock);
+		err = open_shared(fleet, image, base, &made);
+		pthread_mutex_lock(&fleet->lock);
+		/* somebody else may have been faster */
+		tree = find_shared(fleet, image, base);
+		if (!tree && !err) {
+			err = add_shared(fleet, made);
+			if (!err)
+				tree = TAKE(made);
+		}
+	}
+	if (tree) {
+		tree->users++;
+		*out = tree;
+		err = 0;
+	}
+	pthread_mutex_unlock(&fleet->lock);
+	if (made) {
+		stack_close(made->stack);
+		free_tree(made);
+	}
+	return err;
+}
+
+void fleet_tree_put(struct fleet *fleet, struct fleet_tree *tree)
+{
+	pthread_mutex_lock(&fleet->lock);
+	if (--tree->users == 0) {
+		tree->idle_ms = fleet_ms();
+		if (tree->closing)
+			pthread_cond_broadcast(&fleet->changed);
+	}
+	pthread_mutex_unlock(&fleet->lock);
+}
+
+/* Closing ------------------------------------------------------------------------------------ */
+
+/* On the loop: connections have kept the export between their calls. */
+static void forget(struct loop_work *work)
+{
+	struct fleet_tree *tree = (void *)((char *)work - offsetof(struct fleet_tree, forgetting));
+	struct fleet *fleet = tree->fleet;
+
+	fleet->hooks.forget(fleet->hooks.ctx, &tree->export);
+	pthread_mutex_lock(&fleet->lock);
+	tree->forgets = false;
+	pthread_cond_broadcast(&fleet->changed);
+	pthread_mutex_unlock(&fleet->lock);
+}
+
+/* With the lock held: waits until nobody uses the tree, which is closing. */
+static int wait_for_users(struct fleet *fleet, struct fleet_tree *tree, unsigned int wait_ms)
+{
+	uint64_t until = fleet_ms() + wait_ms;
+
+	if (fleet->hooks.forget && !tree->forgets) {
+		tree->fleet = fleet;
+		tree->forgets = true;
+		loop_post(fleet->loop, &tree->forgetting, forget);
+	}
+	while ((tree->users || tree->forgets) && fleet_ms() < until)
+		wait_until(fleet, until);
+	return tree->users || tree->forgets ? -EBUSY : 0;
+}
+
+static int end_tree(struct fleet_tree *tree)
+{
+	int err;
+
+	if (tree->pi)
+		nfs_export_finish(&tree->export);
+	err = stack_close(tree->stack);
+	free_tree(tree);
+	return err;
+}
+
+int fleet_tree_close(struct fleet *fleet, struct fleet_pi *pi, unsigned int wait_ms)
+{
+	struct fleet_tree *tree;
+	int err;
+
+	pthread_mutex_lock(&fleet->lock);
+	while (pi->tree && (!pi->tree->ready || pi->tree->closing))
+		wait_until(fleet, fleet_ms() + 1000);
+	tree = pi->tree;
+	if (!tree) {
+		pthread_mutex_unlock(&fleet->lock);
+		return 0;
+	}
+	tree->closing = true;
+	__atomic_store_n(&tree->export.gone, true, __ATOMIC_RELEASE);
+	err = wait_for_users(fleet, tree, wait_ms);
+	if (err) {
+		tree->closing = false;
+		__atomic_store_n(&tree->export.gone, false, __ATOMIC_RELEASE);
+		pthread_cond_broadcast(&fleet->changed);
+	}
+	pthread_mutex_unlock(&fleet->lock);
+	if (err)
+		return err;
+	err = end_tree(tree);
+	pthread_mutex_lock(&fleet->lock);
+	pi->tree = NULL;
+	pthread_cond_broadcast(&fleet->changed);
+	pthread_mutex_unlock(&fleet->lock);
+	return err;
+}
+
+int fleet_lend(struct fleet *fleet, const char *name)
+{
+	struct fleet_pi *pi;
+	char id[FLEET_ID_MAX + 1];
+	int err = -ENOENT;
+
+	pthread_mutex_lock(&fleet->lock);
+	pi = fleet_id_of(fleet, name, strlen(name), id) ? fleet_find(fleet, id) : NULL;
+	if (!pi)
+		pi = fleet_find(fleet, name);
+	if (pi && pi->tree) {
+		pi->lent_ms = fleet_ms() + LENT_MS;
+		fleet_pin(pi);
+		err = 0;
+	}
+	pthread_mutex_unlock(&fleet->lock);
+	if (err)
+		return err;
+	err = fleet_tree_close(fleet, pi, RENEW_WAIT_MS);
+	fleet_unpin(fleet, pi);
+	return err;
+}
+
+/* Tidying ------------------------------------------------------------------------------------ */
+
+struct tidying {
+	struct loop_work work;
+	struct fleet *fleet;
+};
+
+static struct fleet_pi *find_idle(struct fleet *fleet)
+{
+	struct fleet_pi *found = NULL;
+
+	pthread_mutex_lock(&fleet->lock);
+	for (size_t i = 0; i < fleet->pis_count && !found; i++) {
+		const struct fleet_tree *tree = fleet->pis[i]->tree;
+
+		if (tree && tree->ready && !tree->closing && tree->users == 0 &&
+		    fleet_ms() - tree->idle_ms >= IDLE_MS)
+			found = fleet->pis[i];
+	}
+	if (found)
+		fleet_pin(found);
+	pthread_mutex_unlock(&fleet->lock);
+	return found;
+}
+
+static void tidy(struct loop_work *work)
+{
+	struct fleet *fleet = ((struct tidying *)(void *)work)->fleet;
+	struct fleet_pi *idle;
+	int err = 0;
+
+	fleet_save_records(fleet);
+	while (!err && (idle = find_idle(fleet))) {
+		/* -EBUSY: used again at this very moment, it stays open */
+		err = fleet_tree_close(fleet, idle, 0);
+		fleet_unpin(fleet, idle);
+	}
+}
+
+static void tidied(struct loop_work *work)
+{
+	struct fleet *fleet = ((struct tidying *)(void *)work)->fleet;
+
+	fleet->working--;
+	free(work);
+}
+
+void fleet_tidy(struct fleet *fleet)
+{
+	struct tidying *tidying = fleet->working ? NULL : calloc(1, sizeof(*tidying));
+
+	if (!tidying)
+		return;
+	tidying->fleet = fleet;
+	fleet->working++;
+	loop_work_submit(fleet->loop, &tidying->work, tidy, tidied);
+}

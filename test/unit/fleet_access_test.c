@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/* Who may mount a Pi's tree, rule by rule. */
+#include "support/unit.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+
+#include "fleet/fleet_private.h"
+
+static struct config config;
+static struct fleet fleet;
+static struct fleet_pi kitchen;
+static struct config_network allowed;
+
+static const struct pi_mac own = {{0xdc, 0xa6, 0x32, 1, 2, 3}};
+static const struct pi_mac other = {{0xdc, 0xa6, 0x32, 9, 9, 9}};
+
+static int begin(void **state)
+{
+	(void)state;
+	memset(&config, 0, sizeof(config));
+	memset(&fleet, 0, sizeof(fleet));
+	memset(&kitchen, 0, sizeof(kitchen));
+	config.defaults.reserved_ports = true;
+	config.defaults.access = CONFIG_ACCESS_MAC;
+	fleet.config = &config;
+	strcpy(kitchen.record.id, "036cb716");
+	kitchen.record.has_mac = true;
+	kitchen.record.mac = own;
+	return 0;
+}
+
+static struct fleet_peer peer_with(const struct pi_mac *mac)
+{
+	struct fleet_peer peer = {.reserved_port = true, .in_network = true};
+
+	inet_pton(AF_INET, "192.168.1.23", &peer.address);
+	peer.has_mac = mac != NULL;
+	if (mac)
+		peer.mac = *mac;
+	return peer;
+}
+
+static bool may(const struct fleet_pi *pi, struct fleet_peer peer)
+{
+	const char *why = NULL;
+	int err = fleet_may_mount(&fleet, pi, &peer, &why);
+
+	assert_true(err == 0 || (err == -EACCES && *why));
+	return err == 0;
+}
+
+static void the_bound_machine_may_and_another_may_not(void **state)
+{
+	(void)state;
+	assert_true(may(&kitchen, peer_with(&own)));
+	assert_false(may(&kitchen, peer_with(&other)));
+}
+
+static void the_machine_that_loaded_first_may_too(void **state)
+{
+	(void)state;
+	kitchen.record.has_loader = true;
+	kitchen.record.loader = other;
+	assert_true(may(&kitchen, peer_with(&own)));
+	assert_true(may(&kitchen, peer_with(&other)));
+}
+
+static void a_listed_mac_is_the_only_one(void **state)
+{
+	struct config_pi listed = {.has_mac = true};
+
+	(void)state;
+	memcpy(listed.mac, other.bytes, sizeof(listed.mac));
+	listed.rules = config.defaults;
+	kitchen.listed = &listed;
+	assert_true(may(&kitchen, peer_with(&other)));
+	assert_false(may(&kitchen, peer_with(&own)));
+}
+
+static void a_pi_that_no_machine_is_bound_to_is_nobodys(void **state)
+{
+	(void)state;
+	kitchen.record.has_mac = false;
+	assert_false(may(&kitchen, peer_with(&own)));
+	assert_false(may(NULL, peer_with(&own)));
+}
+
+static void without_a_mac_the_address_that_loaded_counts_for_a_while(void **state)
+{
+	struct fleet_peer peer = peer_with(NULL);
+
+	(void)state;
+	assert_false(may(&kitchen, peer));
+	kitchen.loader = peer.address;
+	kitchen.loaded_ms = fleet_ms();
+	assert_true(may(&kitchen, peer));
+	peer.address.s_addr ^= htonl(1);
+	assert_false(may(&kitchen, peer));
+	peer.address = kitchen.loader;
+	kitchen.loaded_ms = fleet_ms() > FLEET_LOADED_MS ? fleet_ms() - FLEET_LOADED_MS : 0;
+	assert_false(may(&kitchen, peer));
+}
+
+static void where_a_mac_is_seen_the_address_does_not_count(void **state)
+{
+	struct fleet_peer peer = peer_with(&other);
+
+	(void)state;
+	kitchen.loader = peer.address;
+	kitchen.loaded_ms = fleet_ms();
+	assert_false(may(&kitchen, peer));
+}
+
+static void the_server_itself_may_from_any_port(void **state)
+{
+	struct fleet_peer peer = peer_with(NULL);
+
+	(void)state;
+	peer.local = true;
+	peer.reserved_port = false;
+	assert_true(may(&kitchen, peer));
+	assert_true(may(NULL, peer));
+}
+
+static void a_port_of_an_ordinary_user_is_refused_unless_the_rules_say_otherwise(void **state)
+{
+	struct fleet_peer peer = peer_with(&own);
+
+	(void)state;
+	peer.reserved_port = false;
+	assert_false(may(&kitchen, peer));
+	config.defaults.reserved_ports = false;
+	assert_true(may(&kitchen, peer));
+}
+
+static void networks_that_are_allowed_may_whatever_the_rule(void **state)
+{
+	(void)state;
+	inet_pton(AF_INET, "192.168.0.0", &allowed.address);
+	inet_pton(AF_INET, "255.255.0.0", &allowed.mask);
+	config.defaults.allow = &allowed;
+	config.defaults.allow_count = 1;
+	assert_true(may(&kitchen, peer_with(&other)));
+	inet_pton(AF_INET, "192.169.0.0", &allowed.address);
+	assert_false(may(&kitchen, peer_with(&other)));
+}
+
+static void the_rule_subnet_asks_for_a_network_of_ours(void **state)
+{
+	struct fleet_peer peer = peer_with(&other);
+
+	(void)state;
+	config.defaults.access = CONFIG_ACCESS_SUBNET;
+	assert_true(may(&kitchen, peer));
+	peer.in_network = false;
+	assert_false(may(&kitchen, peer));
+}
+
+static void the_rule_any_asks_nothing(void **state)
+{
+	struct fleet_peer peer = peer_with(NULL);
+
+	(void)state;
+	config.defaults.access = CONFIG_ACCESS_ANY;
+	peer.in_network = false;
+	assert_true(may(NULL, peer));
+}
+
+static void new_pis_are_limited_and_come_again_later(void **state)
+{
+	unsigned int joined = 0;
+
+	(void)state;
+	fleet.joins_ms = fleet_ms();
+	while (joined < 100000 && fleet_may_join(&fleet))
+		joined++;
+	assert_in_range(joined, 1000, 5000);
+	fleet.joins_ms -= 10000;
+	assert_true(fleet_may_join(&fleet));
+}
+
+int main(void)
+{
+#define RULE(name) cmocka_unit_test_setup(name, begin)
+	const struct CMUnitTest tests[] = {
+		RULE(the_bound_machine_may_and_another_may_not),
+		RULE(the_machine_that_loaded_first_may_too),
+		RULE(a_listed_mac_is_the_only_one),
+		RULE(a_pi_that_no_machine_is_bound_to_is_nobodys),
+		RULE(without_a_mac_the_address_that_loaded_counts_for_a_while),
+		RULE(where_a_mac_is_seen_the_address_does_not_count),
+		RULE(the_server_itself_may_from_any_port),
+		RULE(a_port_of_an_ordinary_user_is_refused_unless_the_rules_say_otherwise),
+		RULE(networks_that_are_allowed_may_whatever_the_rule),
+		RULE(the_rule_subnet_asks_for_a_network_of_ours),
+		RULE(the_rule_any_asks_nothing),
+		RULE(new_pis_are_limited_and_come_again_later),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
