@@ -24,23 +24,30 @@
 /* Bytes of the longest path in MOUNT (MNTPATHLEN). */
 #define NFS_PATH_MAX 1024u
 
+struct nfs_calls;
+
 /*
  * A tree that clients have. Made, counted and ended by the site. @uuid and @epoch are in each of its
  * handles: where one of them differs, a handle is stale.
  */
 struct nfs_export {
-	struct tree *tree;
+	struct tree *tree; /* nobody else changes it meanwhile, or wcc_data would not be true */
 	uint8_t uuid[NFS_UUID_BYTES];
 	uint64_t epoch;
 	uint64_t verifier; /* of unstable writes: differs where they may have been lost */
 	uint64_t fsid;
 	bool squash_root; /* uid 0 is nobody */
 	/*
-	 * The site's: a client may have kept an export that is not to be used any more. Atomic.
+	 * Set by the site, by __atomic_store_n: connections that have kept the export do not use it any
+	 * more, but ask again.
 	 */
 	bool gone;
-	uint64_t changes; /* calls that have changed something. Atomic */
-	void *calls; /* the nfs room's: answers to be given again; freed by nfs_export_finish */
+	uint64_t changes; /* calls that have changed something; for __atomic_load_n */
+	/*
+	 * The nfs room's: calls under way, and answers to be given again. Made by nfs_export_start, freed
+	 * by nfs_export_finish.
+	 */
+	struct nfs_calls *calls;
 };
 
 struct nfs_site {
@@ -62,11 +69,11 @@ struct nfs_site {
 	/* From any thread. */
 	void (*put)(void *ctx, struct nfs_export *export);
 
-	/* For EXPORT and DUMP: gives each path that @peer may mount. On the loop, must not wait. */
+	/* For EXPORT: gives each path that @peer may mount. On the loop, must not wait. */
 	void (*each)(void *ctx, const struct sockaddr_in *peer,
 		     void (*take)(void *to, const char *path), void *to);
 
-	/* UMNT: for the site's log. */
+	/* UMNT: for the site's log. On the loop, must not wait. NULL: not wanted. */
 	void (*unmounted)(void *ctx, const char *path, const struct sockaddr_in *peer);
 	void *ctx;
 };

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The MOUNT protocol (RFC 1813, appendix I). MNT asks the site, in a worker; the rest is for people who
+ * ask what is there. DUMP tells a client of its own mounts alone.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "nfs/nfs_server.h"
+#include "nfs/nfs_status.h"
+
+/* What is remembered for DUMP: the latest ones. */
+#define MOUNTED_MAX 1024u
+
+/* What is told in one answer. */
+#define EXPORTS_MAX 4096u
+
+enum {
+	PROC_NULL,
+	PROC_MNT,
+	PROC_DUMP,
+	PROC_UMNT,
+	PROC_UMNTALL,
+	PROC_EXPORT,
+};
+
+/* What is remembered --------------------------------------------------------------------------- */
+
+/* Of all paths where @path is NULL. */
+static void forget(struct nfs_server *server, struct in_addr client, const char *path)
+{
+	struct nfs_mounted **link = &server->mounted;
+
+	while (*link) {
+		struct nfs_mounted *mounted = *link;
+
+		if (mounted->client.s_addr != client.s_addr ||
+		    (path && strcmp(mounted->path, path) != 0)) {
+			link = &mounted->next;
+			continue;
+		}
+		*link = mounted->next;
+		server->mounted_count--;
+		free(mounted);
+	}
+}
+
+void nfs_mount_forget(struct nfs_server *server)
+{
+	while (server->mounted) {
+		struct nfs_mounted *mounted = server->mounted;
+
+		server->mounted = mounted->next;
+		free(mounted);
+	}
+	server->mounted_count = 0;
+}
+
+static void drop_oldest(struct nfs_server *server)
+{
+	struct nfs_mounted **link = &server->mounted;
+
+	while ((*link)->next)
+		link = &(*link)->next;
+	free(*link);
+	*link = NULL;
+	server->mounted_count--;
+}
+
+/* It is for people to look at: without memory, nothing is remembered. */
+static void remember(struct nfs_server *server, struct in_addr client, const char *path)
+{
+	const size_t size = strlen(path) + 1;
+	struct nfs_mounted *mounted;
+
+	forget(server, client, path);
+	if (server->mounted_count == MOUNTED_MAX)
+		drop_oldest(server);
+	mounted = malloc(sizeof(*mounted) + size);
+	if (!mounted)
+		return;
+	mounted->client = client;
+	memcpy(mounted->path, path, size);
+	mounted->next = server->mounted;
+	server->mounted = mounted;
+	server->mounted_count++;
+}
+
+/* MNT ----------------------------------------------------------------------------------------- */
+
+struct mounting {
+	struct nfs_server *server;
+	struct sockaddr_in peer;
+	dirpath path; /* by rpcgen's code */
+	struct nfs_export *export;
+	uint64_t id;
+	int err;
+};
+
+static void run(struct loop_work *work)
+{
+	struct rpc_call *call = container_of(work, struct rpc_call, work);
+	struct mounting *mounting = call->state;
+	const struct nfs_site *site = &mounting->server->site;
+
+	mounting->err = site->mount(site->ctx, mounting->path, &mounting->peer, &mounting->export,
+				    &mounting->id);
+}
+
+static void answer(struct rpc_call *call, const struct mounting *mounting)
+{
+	static int flavors[] = {RPC_AUTH_SYS, RPC_AUTH_NONE};
+	uint8_t handle[NFS_HANDLE_BYTES];
+	mountres3 res = {.fhs_status = nfs_status_of_mount(mounting->err)};
+	mountres3_ok *ok = &res.mountres3_u.mountinfo;
+	struct nfs_seal seal;
+
+	if (!mounting->err) {
+		nfs_seal_init(&seal, mounting->server->options.key, mounting->export->uuid,
+			      mounting->export->epoch);
+		nfs_handle_write(&seal, mounting->id, handle);
+		ok->fhandle.fhandle3_len = sizeof(handle);
+		ok->fhandle.fhandle3_val = (char *)handle;
+		ok->auth_flavors.auth_flavors_len = ARRAY_SIZE(flavors);
+		ok->auth_flavors.auth_flavors_val = flavors;
+	}
+	rpc_reply(call, (xdrproc_t)xdr_mountres3, &res);
+}
+
+static void on_done(struct loop_work *work)
+{
+	struct rpc_call *call = container_of(work, struct rpc_call, work);
+	struct mounting *mounting = call->state;
+	struct nfs_server *server = mounting->server;
+
+	server->busy--;
+	answer(call, mounting);
+	if (!mounting->err) {
+		remember(server, mounting->peer.sin_addr, mounting->path);
+		server->site.put(server->site.ctx, mounting->export);
+	}
+	rpc_args_free((xdrproc_t)xdr_dirpath, &mounting->path);
+	free(mounting);
+}
+
+static void mount_path(struct nfs_server *server, struct rpc_call *call)
+{
+	struct mounting *mounting = calloc(1, sizeof(*mounting));
+
+	if (!mounting) {
+		rpc_drop(call);
+		return;
+	}
+	mounting->server = server;
+	mounting->peer = call->peer->address;
+	if (!rpc_args(call, (xdrproc_t)xdr_dirpath, &mounting->path)) {
+		rpc_args_free((xdrproc_t)xdr_dirpath, &mounting->path);
+		free(mounting);
+		return;
+	}
+	call->state = mounting;
+	server->busy++;
+	loop_work_submit(server->loop, &call->work, run, on_done);
+}
+
+/* The others ----------------------------------------------------------------------------------- */
+
+static void unmount_path(struct nfs_server *server, struct rpc_call *call)
+{
+	const struct nfs_site *site = &server->site;
+	dirpath path = NULL;
+
+	if (rpc_args(call, (xdrproc_t)xdr_dirpath, &path)) {
+		forget(server, call->peer->address.sin_addr, path);
+		if (site->unmounted)
+			site->unmounted(site->ctx, path, &call->peer->address);
+		nfs_reply_nothing(call);
+	}
+	rpc_args_free((xdrproc_t)xdr_dirpath, &path);
+}
+
+static void unmount_all(struct nfs_server *server, struct rpc_call *call)
+{
+	forget(server, call->peer->address.sin_addr, NULL);
+	nfs_reply_nothing(call);
+}
+
+static void dump(struct nfs_server *server, struct rpc_call *call)
+{
+	const struct in_addr client = call->peer->address.sin_addr;
+	char host[INET_ADDRSTRLEN];
+	struct mountbody *bodies = calloc(server->mounted_count + 1, sizeof(*bodies));
+	mountlist list = NULL;
+	size_t count = 0;
+
+	if (!bodies) {
+		rpc_drop(call);
+		return;
+	}
+	inet_ntop(AF_INET, &client, host, sizeof(host));
+	for (struct nfs_mounted *mounted = server->mounted; mounted; mounted = mounted->next) {
+		if (mounted->client.s_addr != client.s_addr)
+			continue;
+		bodies[count] = (struct mountbody){
+			.ml_hostname = host, .ml_directory = mounted->path, .ml_next = list};
+		list = &bodies[count++];
+	}
+	rpc_reply(call, (xdrproc_t)xdr_mountlist, &list);
+	free(bodies);
+}
+
+/* What clients may mount, while it is gathered: the last one first. */
+struct exporting {
+	mntexports list;
+	size_t count;
+};
+
+static void take_export(void *to, const char *path)
+{
+	struct exporting *exporting = to;
+	struct exportnode *node;
+
+	if (exporting->count == EXPORTS_MAX || strlen(path) > MNTPATHLEN)
+		return;
+	node = calloc(1, sizeof(*node));
+	if (node)
+		node->ex_dir = strdup(path);
+	if (!node || !node->ex_dir) {
+		free(node);
+		return;
+	}
+	node->ex_next = exporting->list;
+	exporting->list = node;
+	exporting->count++;
+}
+
+static void tell_exports(struct nfs_server *server, struct rpc_call *call)
+{
+	struct exporting exporting = {0};
+
+	server->site.each(server->site.ctx, &call->peer->address, take_export, &exporting);
+	rpc_reply(call, (xdrproc_t)xdr_mntexports, &exporting.list);
+	while (exporting.list) {
+		struct exportnode *node = exporting.list;
+
+		exporting.list = node->ex_next;
+		free(node->ex_dir);
+		free(node);
+	}
+}
+
+void nfs_mount_call(struct rpc_call *call)
+{
+	struct nfs_server *server = call->ctx;
+
+	switch (call->procedure) {
+	case PROC_NULL:
+		nfs_reply_nothing(call);
+		break;
+	case PROC_MNT:
+		mount_path(server, call);
+		break;
+	case PROC_DUMP:
+		dump(server, call);
+		break;
+	case PROC_UMNT:
+		unmount_path(server, call);
+		break;
+	case PROC_UMNTALL:
+		unmount_all(server, call);
+		break;
+	case PROC_EXPORT:
+		tell_exports(server, call);
+		break;
+	default:
+		rpc_refuse(call, RPC_PROC_UNAVAIL);
+	}
+}

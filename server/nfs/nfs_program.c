@@ -1,0 +1,468 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The way of an NFS call: which procedure, which export, whether it was carried out before; on the loop or
+ * in a worker; and its answer.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/wait.h"
+#include "nfs/nfs_server.h"
+#include "nfs/nfs_status.h"
+
+#define NOBODY 65534u
+
+/* Words of answers with an error: attributes that do not follow, and weak cache consistency data. */
+#define FAIL_ATTR 1u
+#define FAIL_WCC 2u
+
+static const struct nfs_procedure procedures[NFS_PROCEDURES] = {
+	[1] = {.name = "GETATTR", .run = nfs_getattr},
+	[2] = {.name = "SETATTR",
+	       .run = nfs_setattr,
+	       .decode = (xdrproc_t)xdr_SETATTR3args,
+	       .changes = true,
+	       .once = true,
+	       .fail_words = FAIL_WCC},
+	[3] = {.name = "LOOKUP", .run = nfs_lookup, .fail_words = FAIL_ATTR},
+	[4] = {.name = "ACCESS", .run = nfs_access, .fail_words = FAIL_ATTR},
+	[5] = {.name = "READLINK", .run = nfs_readlink, .fail_words = FAIL_ATTR},
+	[6] = {.name = "READ", .run = nfs_read, .fail_words = FAIL_ATTR},
+	[7] = {.name = "WRITE", .run = nfs_write, .changes = true, .fail_words = FAIL_WCC},
+	[8] = {.name = "CREATE",
+	       .run = nfs_create,
+	       .decode = (xdrproc_t)xdr_CREATE3args,
+	       .changes = true,
+	       .once = true,
+	       .fail_words = FAIL_WCC},
+	[9] = {.name = "MKDIR",
+	       .run = nfs_mkdir,
+	       .decode = (xdrproc_t)xdr_MKDIR3args,
+	       .changes = true,
+	       .once = true,
+	       .fail_words = FAIL_WCC},
+	[10] = {.name = "SYMLINK",
+		.run = nfs_symlink,
+		.decode = (xdrproc_t)xdr_SYMLINK3args,
+		.changes = true,
+		.once = true,
+		.fail_words = FAIL_WCC},
+	[11] = {.name = "MKNOD",
+		.run = nfs_mknod,
+		.decode = (xdrproc_t)xdr_MKNOD3args,
+		.changes = true,
+		.once = true,
+		.fail_words = FAIL_WCC},
+	[12] = {.name = "REMOVE",
+		.run = nfs_remove,
+		.decode = (xdrproc_t)xdr_REMOVE3args,
+		.changes = true,
+		.once = true,
+		.fail_words = FAIL_WCC},
+	[13] = {.name = "RMDIR",
+		.run = nfs_rmdir,
+		.decode = (xdrproc_t)xdr_REMOVE3args,
+		.changes = true,
+		.once = true,
+		.fail_words = FAIL_WCC},
+	[14] = {.name = "RENAME",
+		.run = nfs_rename,
+		.decode = (xdrproc_t)xdr_RENAME3args,
+		.changes = true,
+		.once = true,
+		.fail_words = 2 * FAIL_WCC},
+	[15] = {.name = "LINK",
+		.run = nfs_link,
+		.decode = (xdrproc_t)xdr_LINK3args,
+		.changes = true,
+		.once = true,
+		.fail_words = FAIL_ATTR + FAIL_WCC},
+	[16] = {.name = "READDIR", .run = nfs_readdir, .fail_words = FAIL_ATTR},
+	[17] = {.name = "READDIRPLUS", .run = nfs_readdirplus, .fail_words = FAIL_ATTR},
+	[18] = {.name = "FSSTAT", .run = nfs_fsstat, .fail_words = FAIL_ATTR},
+	[19] = {.name = "FSINFO", .run = nfs_fsinfo, .fail_words = FAIL_ATTR},
+	[20] = {.name = "PATHCONF", .run = nfs_pathconf, .fail_words = FAIL_ATTR},
+	[21] = {.name = "COMMIT", .run = nfs_commit, .changes = true, .fail_words = FAIL_WCC},
+};
+
+const struct nfs_procedure *nfs_procedure(uint32_t number)
+{
+	return number < NFS_PROCEDURES && procedures[number].run ? &procedures[number] : NULL;
+}
+
+/* A call that a worker has, or will have. */
+struct job {
+	struct nfs_op op;
+	struct nfs_server *server;
+	struct nfs_running running;
+	union nfs_arguments args;
+	struct job *waiting; /* the same call again, by a connection that came after this one's */
+	/* of one whose export has to be asked for first */
+	struct sockaddr_in peer;
+	const uint8_t *handle;
+	size_t handle_len;
+	struct nfs_export *export;
+	int err;
+};
+
+static void begin(struct job *job);
+
+/* Sends what the procedure has made of it. */
+static void answer(struct nfs_op *op, int err)
+{
+	struct rpc_call *call = op->call;
+
+	if (err)
+		rpc_refuse(call, RPC_SYSTEM_ERR);
+	else if (op->refusal)
+		rpc_refuse(call, (enum rpc_refusal)op->refusal);
+	else
+		rpc_reply_end(call, op->len, op->file.len ? &op->file : NULL);
+}
+
+static void count(const struct job *job)
+{
+	if (job->op.running && !job->err && job->op.outcome.status == NFS3_OK)
+		__atomic_fetch_add(&job->op.lease->export->changes, 1, __ATOMIC_RELAXED);
+}
+
+static void run(struct loop_work *work)
+{
+	struct rpc_call *call = container_of(work, struct rpc_call, work);
+	struct job *job = call->state;
+
+	job->err = job->op.procedure->run(&job->op);
+}
+
+static void run_again(struct loop_work *work)
+{
+	struct rpc_call *call = container_of(work, struct rpc_call, work);
+	struct job *job = call->state;
+
+	job->err = nfs_again(&job->op);
+}
+
+/* An outcome that will be another one soon is not kept. */
+static const struct nfs_outcome *outcome_to_keep(const struct job *job)
+{
+	if (job->err || job->op.refusal || job->op.outcome.status == NFS3ERR_JUKEBOX)
+		return NULL;
+	return &job->op.outcome;
+}
+
+static void free_job(struct job *job)
+{
+	if (job->op.args)
+		rpc_args_free(job->op.procedure->decode, job->op.args);
+	nfs_lease_give_back(job->op.lease);
+	free(job);
+}
+
+static void on_done(struct loop_work *work)
+{
+	struct rpc_call *call = container_of(work, struct rpc_call, work);
+	struct job *job = call->state;
+
+	struct job *waiting = job->waiting;
+
+	job->server->busy--;
+	count(job);
+	if (job->op.running)
+		nfs_calls_end(job->op.lease->export->calls, job->op.running, outcome_to_keep(job));
+	answer(&job->op, job->err);
+	free_job(job);
+	if (waiting)
+		begin(waiting);
+}
+
+/* NULL: the call is dropped, the client comes again. */
+static struct job *make_job(struct nfs_server *server, struct rpc_call *call)
+{
+	struct job *job = calloc(1, sizeof(*job));
+
+	if (!job)
+		return NULL;
+	job->server = server;
+	call->state = job;
+	return job;
+}
+
+static void submit(struct job *job, loop_work_fn work, loop_work_fn done)
+{
+	job->server->busy++;
+	loop_work_submit(job->server->loop, &job->op.call->work, work, done);
+}
+
+/* Root and its group become nobody. */
+static void squash(struct rpc_cred *cred)
+{
+	if (cred->uid == 0)
+		cred->uid = NOBODY;
+	if (cred->gid == 0)
+		cred->gid = NOBODY;
+	for (uint32_t i = 0; i < cred->groups_count; i++) {
+		if (cred->groups[i] == 0)
+			cred->groups[i] = NOBODY;
+	}
+}
+
+static struct tree_caller caller_of(struct rpc_cred *cred, const struct nfs_export *export)
+{
+	if (cred->flavor != RPC_AUTH_SYS)
+		return (struct tree_caller){.uid = NOBODY, .gid = NOBODY};
+	if (export->squash_root)
+		squash(cred);
+	return (struct tree_caller){
+		.uid = cred->uid,
+		.gid = cred->gid,
+		.groups = cred->groups,
+		.groups_count = cred->groups_count,
+		.privileged = cred->uid == 0,
+	};
+}
+
+static void prepare(struct nfs_op *op, struct nfs_server *server, struct rpc_call *call,
+		    struct nfs_lease *lease)
+{
+	op->call = call;
+	op->procedure = &procedures[call->procedure];
+	op->server = server;
+	op->lease = lease;
+	op->tree = lease->export->tree;
+	op->caller = caller_of(&call->cred, lease->export);
+	op->transfer_max = server->options.transfer_max;
+	if (!call->peer->tcp && op->transfer_max > NFS_UDP_TRANSFER_MAX)
+		op->transfer_max = NFS_UDP_TRANSFER_MAX;
+}
+
+/* Reading ------------------------------------------------------------------------------------- */
+
+static void read_in_worker(struct nfs_server *server, const struct nfs_op *op)
+{
+	struct job *job = make_job(server, op->call);
+
+	if (!job) {
+		rpc_drop(op->call);
+		nfs_lease_give_back(op->lease);
+		return;
+	}
+	job->op = *op;
+	submit(job, run, on_done);
+}
+
+static void start_reading(struct nfs_server *server, struct nfs_op *op)
+{
+	int err;
+
+	wait_forbid();
+	err = op->procedure->run(op);
+	wait_allow();
+	if (err == -EAGAIN) {
+		read_in_worker(server, op);
+		return;
+	}
+	answer(op, err);
+	nfs_lease_give_back(op->lease);
+}
+
+/* Changing ------------------------------------------------------------------------------------ */
+
+/* The data of a WRITE need not be looked at: calls with different ones have different numbers. */
+#define CHECKSUM_MAX 1024u
+
+static struct nfs_call_key key_of(const struct nfs_server *server, const struct rpc_call *call)
+{
+	const size_t len = call->args_len < CHECKSUM_MAX ? call->args_len : CHECKSUM_MAX;
+
+	return (struct nfs_call_key){
+		.client = call->peer->address.sin_addr.s_addr,
+		.xid = call->xid,
+		.procedure = call->procedure,
+		.checksum = hash_short(server->checksum_key, call->args, len),
+	};
+}
+
+static bool decode(struct job *job)
+{
+	struct nfs_op *op = &job->op;
+
+	if (!op->procedure->decode)
+		return true;
+	if (rpc_args(op->call, op->procedure->decode, &job->args)) {
+		op->args = &job->args;
+		return true;
+	}
+	rpc_args_free(op->procedure->decode, &job->args);
+	return false;
+}
+
+/*
+ * The same call is under way. Where its connection is there still, it will be answered there. One that
+ * came by a connection which is gone is answered to the new one, when it is done.
+ */
+static void wait_for(struct job *job, struct nfs_running *running)
+{
+	struct job *other = container_of(running, struct job, running);
+	struct job *dropped = job;
+
+	if (other->op.call->closed) {
+		dropped = other->waiting;
+		other->waiting = job;
+	}
+	if (dropped) {
+		rpc_drop(dropped->op.call);
+		free_job(dropped);
+	}
+}
+
+static void begin(struct job *job)
+{
+	struct nfs_calls *calls = job->op.lease->export->calls;
+	struct nfs_running *other;
+
+	switch (nfs_calls_begin(calls, &job->running, job->op.procedure->once, &other,
+				&job->op.outcome)) {
+	case NFS_CALL_IS_NEW:
+		job->op.running = &job->running;
+		submit(job, run, on_done);
+		break;
+	case NFS_CALL_IS_DONE:
+		submit(job, run_again, on_done);
+		break;
+	case NFS_CALL_IS_RUNNING:
+		wait_for(job, other);
+		break;
+	}
+}
+
+static void start_changing(struct nfs_server *server, const struct nfs_op *op)
+{
+	struct job *job = make_job(server, op->call);
+
+	if (!job) {
+		rpc_drop(op->call);
+		nfs_lease_give_back(op->lease);
+		return;
+	}
+	job->op = *op;
+	job->running.key = key_of(server, op->call);
+	if (decode(job))
+		begin(job);
+	else
+		free_job(job);
+}
+
+/* Which export -------------------------------------------------------------------------------- */
+
+static void fail(struct rpc_call *call, int err)
+{
+	const nfsstat3 status = err == -EBADMSG ? NFS3ERR_BADHANDLE : nfs_status(err);
+	const size_t words = 1 + procedures[call->procedure].fail_words;
+	uint8_t *out = rpc_reply_begin(call, words * NFS_WORD);
+
+	if (!out) {
+		rpc_drop(call);
+		return;
+	}
+	memset(nfs_put32(out, status), 0, (words - 1) * NFS_WORD);
+	rpc_reply_end(call, words * NFS_WORD, NULL);
+}
+
+static void start(struct nfs_server *server, struct rpc_call *call, struct nfs_lease *lease,
+		  uint64_t id, const struct nfs_args *behind)
+{
+	struct nfs_op op = {.id = id, .behind = *behind};
+
+	prepare(&op, server, call, lease);
+	if (op.procedure->changes)
+		start_changing(server, &op);
+	else
+		start_reading(server, &op);
+}
+
+static void ask(struct loop_work *work)
+{
+	struct rpc_call *call = container_of(work, struct rpc_call, work);
+	struct job *job = call->state;
+
+	job->err =
+		nfs_lease_find(job->server, job->handle, job->handle_len, &job->peer, &job->export);
+}
+
+static void on_asked(struct loop_work *work)
+{
+	struct rpc_call *call = container_of(work, struct rpc_call, work);
+	struct job *job = call->state;
+	struct nfs_server *server = job->server;
+	const struct nfs_args behind = job->op.behind;
+	struct nfs_lease *lease;
+	int err = job->err;
+	uint64_t id;
+
+	server->busy--;
+	if (!err)
+		err = nfs_lease_adopt(server, call, job->export, job->handle, job->handle_len,
+				      &lease, &id);
+	free(job);
+	call->state = NULL;
+	if (err)
+		fail(call, err);
+	else if (call->closed) {
+		/* nobody waits for it; and there is no peer any more */
+		rpc_drop(call);
+		nfs_lease_give_back(lease);
+	} else {
+		start(server, call, lease, id, &behind);
+	}
+}
+
+static void ask_in_worker(struct nfs_server *server, struct rpc_call *call, const uint8_t *handle,
+			  size_t len, const struct nfs_args *behind)
+{
+	struct job *job = make_job(server, call);
+
+	if (!job) {
+		rpc_drop(call);
+		return;
+	}
+	job->op.call = call;
+	job->op.behind = *behind;
+	job->handle = handle;
+	job->handle_len = len;
+	job->peer = call->peer->address;
+	submit(job, ask, on_asked);
+}
+
+void nfs_program_call(struct rpc_call *call)
+{
+	struct nfs_server *server = call->ctx;
+	struct nfs_args args = {.p = call->args, .left = call->args_len};
+	const uint8_t *handle;
+	struct nfs_lease *lease;
+	uint64_t id;
+	size_t len;
+	int err;
+
+	if (call->procedure == 0) {
+		nfs_reply_nothing(call);
+		return;
+	}
+	if (!nfs_procedure(call->procedure)) {
+		rpc_refuse(call, RPC_PROC_UNAVAIL);
+		return;
+	}
+	handle = nfs_take_opaque(&args, NFS3_FHSIZE, &len);
+	if (!handle) {
+		rpc_refuse(call, RPC_GARBAGE_ARGS);
+		return;
+	}
+	err = nfs_lease_of(server, call, handle, len, &lease, &id);
+	if (err == -EAGAIN)
+		ask_in_worker(server, call, handle, len, &args);
+	else if (err)
+		fail(call, err);
+	else
+		start(server, call, lease, id, &args);
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/* Private to the nfs room: the server, its programs, and the exports that its clients use. */
+#ifndef BRAMBLE_NFS_SERVER_H
+#define BRAMBLE_NFS_SERVER_H
+
+#include <pmap2.h>
+
+#include "nfs/nfs_call.h"
+
+#define NFS_PROGRAM 100003u
+#define NFS_VERSION 3u
+#define NFS_PROCEDURES 22u
+#define MOUNT_PROGRAM 100005u
+#define MOUNT_VERSION 3u
+#define PMAP_PROGRAM 100000u
+#define PMAP_VERSION 2u
+
+/* Bytes of a READ or WRITE over UDP, where answers are one datagram. */
+#define NFS_UDP_TRANSFER_MAX 32768u
+
+/* Who has mounted what, for DUMP. */
+struct nfs_mounted {
+	struct nfs_mounted *next;
+	struct in_addr client;
+	char path[];
+};
+
+enum {
+	NFS_AT_NFS, /* NFS and MOUNT */
+	NFS_AT_MOUNT, /* MOUNT alone */
+	NFS_AT_PMAP,
+	NFS_PORTS,
+};
+
+struct nfs_server {
+	struct loop *loop; /* borrowed */
+	struct nfs_options options;
+	struct nfs_site site;
+	uint8_t checksum_key[HASH_SHORT_KEY_BYTES]; /* of arguments; the same after a restart */
+	struct rpc_program programs[3]; /* NFS, MOUNT, the port mapper */
+	struct rpc_server *rpc[NFS_PORTS]; /* NULL: not listening */
+	unsigned int busy; /* calls that workers have */
+	struct nfs_mounted *mounted; /* the latest first */
+	unsigned int mounted_count;
+	struct loop_work registering;
+	bool registers; /* @registering is with a worker */
+	bool registered; /* with another port mapper */
+};
+
+/* nfs_program.c: a call of NFS. */
+void nfs_program_call(struct rpc_call *call);
+
+/* nfs_mount.c, nfs_portmap.c */
+void nfs_mount_call(struct rpc_call *call);
+void nfs_mount_forget(struct nfs_server *server);
+void nfs_portmap_call(struct rpc_call *call);
+
+/* What a server has to tell of its ports: at most PMAP_ENTRIES. Returns how many. */
+#define NFS_PMAP_ENTRIES 8u
+size_t nfs_portmap_entries(const struct nfs_server *server, pmap2_mapping out[NFS_PMAP_ENTRIES]);
+
+/*
+ * nfs_register.c: sets or removes entries at the host's own port mapper; waits. Errors of sockets,
+ * -ETIMEDOUT, -EACCES: it refused.
+ */
+int nfs_register_set(const pmap2_mapping *entries, size_t count);
+int nfs_register_unset(const pmap2_mapping *entries, size_t count);
+
+/* nfs_lease.c: all on the loop. */
+
+/*
+ * The export that a call's handle names, and the node. Waiting is forbidden meanwhile. -EAGAIN: to be
+ * asked for by nfs_lease_find. -EBADMSG: the handle is not ours. -ESTALE, -EACCES. The lease is
+ * to be given back.
+ */
+int nfs_lease_of(struct nfs_server *server, struct rpc_call *call, const uint8_t *handle,
+		 size_t len, struct nfs_lease **out, uint64_t *out_id);
+
+/* In a worker: asks the site. Then on the loop: makes a lease of what it gave. -ENOMEM, -EBADMSG. */
+int nfs_lease_find(const struct nfs_server *server, const uint8_t *handle, size_t len,
+		   const struct sockaddr_in *peer, struct nfs_export **out);
+int nfs_lease_adopt(struct nfs_server *server, struct rpc_call *call, struct nfs_export *export,
+		    const uint8_t *handle, size_t len, struct nfs_lease **out, uint64_t *out_id);
+void nfs_lease_give_back(struct nfs_lease *lease);
+
+#endif
