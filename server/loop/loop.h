@@ -132,6 +132,9 @@ void loop_work_submit(struct loop *loop, struct loop_work *work, loop_work_fn ru
 /* From any thread: calls @run soon on the loop's thread. @work is borrowed until then. */
 void loop_post(struct loop *loop, struct loop_work *work, loop_work_fn run);
 
+/* Whether no work or post is under way. Not to be asked in the callback of one. */
+bool loop_is_idle(struct loop *loop);
+
 /* Datagrams ---------------------------------------------------------------------------------- */
 
 /* Bytes of the longest UDP payload. */

@@ -22,6 +22,7 @@ struct work_pool {
 	pthread_cond_t wake;
 	struct work_queue waiting; /* for a worker */
 	struct work_queue finished; /* for the loop: work that is done, and posts */
+	size_t unfinished; /* work and posts whose callback of the loop is still to come */
 	bool notified; /* the loop was told that there is something in @finished */
 	bool ending;
 	bool waking; /* a worker was told to get up and did not yet */

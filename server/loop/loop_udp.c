@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -136,6 +137,19 @@ static int set_option(int fd, int level, int option)
 	return setsockopt(fd, level, option, &on, sizeof(on)) ? -errno : 0;
 }
 
+/* Who is not root may do this once for a socket: not again to one that was taken over. */
+static int bind_to_interface(int fd, const char *name)
+{
+	char bound[IF_NAMESIZE] = "";
+	socklen_t len = sizeof(bound) - 1;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, bound, &len) == 0 &&
+	    strcmp(bound, name) == 0)
+		return 0;
+	return setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, name, (socklen_t)strlen(name)) ? -errno
+											  : 0;
+}
+
 /* Makes @fd what @options say. */
 static int set_up(int fd, const struct loop_udp_options *options)
 {
@@ -150,9 +164,10 @@ static int set_up(int fd, const struct loop_udp_options *options)
 		err = set_option(fd, IPPROTO_IP, IP_PKTINFO);
 	if (err)
 		return err;
-	if (options->interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, options->interface,
-					     (socklen_t)strlen(options->interface)))
-		return -errno;
+	if (options->interface)
+		err = bind_to_interface(fd, options->interface);
+	if (err)
+		return err;
 	if (options->fd > 0) /* whoever opened it has bound it */
 		return 0;
 	if (bind(fd, (const struct sockaddr *)address, sizeof(*address)))

@@ -168,12 +168,14 @@ void loop_work_submit(struct loop *loop, struct loop_work *work, loop_work_fn ru
 	work->done = done;
 	pthread_mutex_lock(&pool->lock);
 	queue_push(&pool->waiting, work);
+	pool->unfinished++;
 	wake = wake_locked(pool);
 	if (pool->waiting.count > pool->idle && pool->threads < pool->threads_max)
 		start_thread(pool);
 	if (pool->threads == 0) {
 		log_warn("loop: no thread can be started: the loop waits itself");
 		queue_pop(&pool->waiting);
+		pool->unfinished--; /* the post counts */
 		pthread_mutex_unlock(&pool->lock);
 		work->run(work);
 		loop_post(loop, work, done);
@@ -191,6 +193,7 @@ void loop_post(struct loop *loop, struct loop_work *work, loop_work_fn run)
 	work->loop = loop;
 	work->done = run;
 	pthread_mutex_lock(&loop->pool.lock);
+	loop->pool.unfinished++;
 	tell = finish_locked(&loop->pool, work);
 	pthread_mutex_unlock(&loop->pool.lock);
 	if (tell)
@@ -205,6 +208,7 @@ void loop_run_finished(struct loop *loop)
 
 	pthread_mutex_lock(&pool->lock);
 	work = pool->finished.first;
+	pool->unfinished -= pool->finished.count;
 	queue_init(&pool->finished);
 	pool->notified = false;
 	pthread_mutex_unlock(&pool->lock);
@@ -212,4 +216,15 @@ void loop_run_finished(struct loop *loop)
 		next = work->next; /* its callback may free it */
 		work->done(work);
 	}
+}
+
+bool loop_is_idle(struct loop *loop)
+{
+	struct work_pool *pool = &loop->pool;
+	bool idle;
+
+	pthread_mutex_lock(&pool->lock);
+	idle = pool->unfinished == 0;
+	pthread_mutex_unlock(&pool->lock);
+	return idle;
 }
