@@ -2,13 +2,14 @@
 /* What was done to an overlay, as text. */
 #include "provision/provision.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/checked.h"
+
+#define VERSION_DIGITS 9u
 
 static const char *const result_names[] = {
 	[PROVISION_DONE] = "done",
@@ -64,19 +65,21 @@ static int parse_result(const char *text, enum provision_result *out)
 	return -EINVAL;
 }
 
-static int parse_line(const char *line, struct provision_entry *out)
+/* "STEP VERSION RESULT", one blank between them. */
+static int parse_line(char *line, struct provision_entry *out)
 {
-	static_assert(PROVISION_NAME_MAX == 32, "the width in the format below");
-	char result[16];
-	int end = -1;
+	char *name = strsep(&line, " ");
+	char *version = strsep(&line, " ");
 
 	*out = (struct provision_entry){.version = 0};
-	if (strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789-") == 0 ||
-	    sscanf(line, "%31[a-z0-9-] %9u %15[a-z]%n", out->step, &out->version, result, &end) !=
-		    3 ||
-	    line[end] != '\0')
+	if (!version || !line || name[0] == '\0' || strlen(name) >= sizeof(out->step) ||
+	    name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-")] != '\0' ||
+	    version[0] == '\0' || strlen(version) > VERSION_DIGITS ||
+	    version[strspn(version, "0123456789")] != '\0')
 		return -EINVAL;
-	return parse_result(result, &out->result);
+	memcpy(out->step, name, strlen(name) + 1);
+	out->version = (unsigned int)strtoul(version, NULL, 10);
+	return parse_result(line, &out->result);
 }
 
 int provision_report_parse(const char *text, size_t len, struct provision_report *out)
