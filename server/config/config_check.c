@@ -10,6 +10,7 @@
 #include "base/checked.h"
 #include "base/log.h"
 #include "pi/pi.h"
+#include "provision/provision.h"
 
 struct check {
 	const struct config *config;
@@ -58,11 +59,33 @@ static void check_images(struct check *c)
 		wrong(c, 0, "no image to serve: name one, or say which in [image NAME]");
 }
 
+static bool skips(const struct config_rules *rules, const char *step)
+{
+	for (size_t i = 0; i < rules->skip_steps_count; i++) {
+		if (strcmp(rules->skip_steps[i], step) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* @but: rules whose steps were looked at already, or NULL. */
+static void check_steps(struct check *c, const struct config_rules *rules,
+			const struct config_rules *but, unsigned int line)
+{
+	for (size_t i = 0; i < rules->skip_steps_count; i++) {
+		const char *step = rules->skip_steps[i];
+
+		if (!(but && skips(but, step)) && !provision_find(step))
+			wrong(c, line, "skip: there is no step %s", step);
+	}
+}
+
 static void check_defaults(struct check *c)
 {
 	const struct config *config = c->config;
 	const struct config_rules *defaults = &config->defaults;
 
+	check_steps(c, defaults, NULL, 0);
 	if (defaults->image && !config_find_image(config, defaults->image))
 		wrong(c, defaults->image_line, "image: there is no section [image %s]",
 		      defaults->image);
@@ -93,6 +116,7 @@ static void check_one_pi(struct check *c, const struct config_pi *pi)
 		wrong(c, pi->line, "section [pi %s]: bootfile needs mac", title(pi));
 	if (pi->address.s_addr && !pi->has_mac)
 		wrong(c, pi->line, "section [pi %s]: address needs mac", title(pi));
+	check_steps(c, &pi->rules, &c->config->defaults, pi->line);
 	if (pi->address.s_addr && c->config->dhcp != DHCP_FULL)
 		log_warn("%s:%u: section [pi %s]: address is of no use without dhcp = full",
 			 c->path ? c->path : "serve", pi->line, title(pi));

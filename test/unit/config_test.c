@@ -335,6 +335,9 @@ static void what_does_not_fit_together_is_refused(void **state)
 		"= 10.0.0.100-10.0.0.199\n");
 	refused(IMAGE "[server]\npool = 10.0.0.1-10.0.1.2\nnetmask = 255.255.255.0\n",
 		"f: section [server]: pool: its ends lie in different networks\n");
+	refused(IMAGE "[defaults]\nskip = fstab, stab\n[pi 00000001]\nskip = stab, fsta\n",
+		"f: skip: there is no step stab\n"
+		"f:5: skip: there is no step fsta\n");
 	refused(IMAGE "[server]\ntftp-port = 67\n", "f: dhcp-port and tftp-port are both 67\n");
 }
 
