@@ -110,8 +110,8 @@ static void fill(struct fleet *fleet, const struct fleet_pi *pi, const struct co
 		out->address = listed->address;
 	}
 	if (pi) {
-		snprintf(out->hostname, sizeof(out->hostname), "%s", fleet_name(pi));
-		snprintf(out->label, sizeof(out->label), "%s", pi->record.id);
+		snprintf(out->hostname, sizeof(out->hostname), "%.63s", fleet_name(pi));
+		snprintf(out->label, sizeof(out->label), "%.63s", pi->record.id);
 	}
 }
 

@@ -66,6 +66,21 @@ static void log_report(const char *id, const struct provision_report *report)
 	log_info("pi %s: overlay made ready: %s", id, len ? steps : "nothing to change");
 }
 
+/* A machine that is known by its MAC alone gets the last digits of that. */
+static void make_serial(const char *id, struct pi_serial *out)
+{
+	struct pi_mac mac;
+	uint32_t number = 0;
+
+	if (pi_serial_parse(id, strlen(id), out) == 0)
+		return;
+	if (pi_mac_parse(id, strlen(id), &mac) == 0) {
+		for (size_t i = 2; i < sizeof(mac.bytes); i++)
+			number = number << 8 | mac.bytes[i];
+	}
+	pi_serial_make(number, out);
+}
+
 int fleet_provision(const char *name, const struct config_rules *rules, struct stack *stack,
 		    bool fresh, struct fleet_record *record)
 {
@@ -82,7 +97,7 @@ int fleet_provision(const char *name, const struct config_rules *rules, struct s
 	options.off = off;
 	if (same)
 		options.before = &record->steps;
-	snprintf(who.serial.text, sizeof(who.serial.text), "%s", record->id);
+	make_serial(record->id, &who.serial);
 	err = provision_run(stack_tree(stack), &who, &options, &report);
 	if (!err && (!same || report.count != record->steps.count))
 		err = tree_sync(stack_tree(stack));
