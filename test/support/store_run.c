@@ -3,14 +3,16 @@
  * Runs the load of store_model.h on an embedded store, for the tests of crashes and full disks:
  *
  *	store_run create DIR                    prints "acknowledged 0"
- *	store_run write DIR SEED COUNT [EVERY]  until it has done COUNT, syncing each EVERY; prints
- *	                                        "acknowledged N" when the first N are durable
+ *	store_run write DIR SEED COUNT [EVERY [writer]]
+ *	                                        until it has done COUNT, syncing each EVERY; prints
+ *	                                        "acknowledged N" when the first N are durable; with
+ *	                                        a thread that writes, too
  *	store_run verify DIR SEED AT-LEAST      what is there is the state after N >= AT-LEAST, and
  *	                                        nothing else; prints "state N clean|unclean"
  *	store_run look DIR SEED AT-LEAST        the same, opened for reading only
- *	store_run survive SEED DIR LINE         as verify, of what a power cut left; LINE is the last
- *	                                        that the writer printed, or empty
- *	store_run kill DIR SEED ROUNDS          kills a writer that often, and verifies
+ *	store_run survive SEED DIR LINE         as look, then verify, of what a power cut left; LINE is
+ *	                                        the last that the writer printed, or empty
+ *	store_run kill DIR SEED ROUNDS          kills a writer that often, and does the same
  *	store_run fill DIR SEED                 until the disk is full; then makes room, and goes on
  *	store_run clear DIR SEED                removes all, as the first thing after opening
  *	store_run scarce DIR                    much, while the process can open no more files
@@ -55,12 +57,12 @@ static uint64_t number(const char *text)
 }
 
 /* Opens the store, and brings @model to what it holds. */
-static int open_model(const char *path, bool read_only, struct model *model, struct store **out)
+static int open_model_with(const char *path, const struct store_options *options,
+			   struct model *model, struct store **out)
 {
-	const struct store_options options = {.read_only = read_only};
 	struct store *store;
 	uint64_t done;
-	int err = store_embedded_open(path, &options, &store);
+	int err = store_embedded_open(path, options, &store);
 
 	if (err)
 		return err;
@@ -73,6 +75,13 @@ static int open_model(const char *path, bool read_only, struct model *model, str
 		model_skip(model);
 	*out = store;
 	return 0;
+}
+
+static int open_model(const char *path, bool read_only, struct model *model, struct store **out)
+{
+	const struct store_options options = {.read_only = read_only};
+
+	return open_model_with(path, &options, model, out);
 }
 
 /* A writer that is killed has said what is durable; so this is written at once. */
@@ -103,14 +112,16 @@ static int patiently(struct model *model, struct store *store, bool step)
 	return err;
 }
 
-static int run_write(const char *path, uint64_t seed, uint64_t count, uint64_t every)
+static int run_write(const char *path, uint64_t seed, uint64_t count, uint64_t every, bool writer)
 {
 	static struct model model;
+	struct store_options options = {.no_flush = getenv("STORE_RUN_NO_FLUSH") != NULL};
 	struct store *store;
-	int err;
+	int err = writer ? store_writer_create(&options.writer) : 0;
 
 	model_init(&model, seed, MODEL_KEYS);
-	err = open_model(path, false, &model, &store);
+	if (!err)
+		err = open_model_with(path, &options, &model, &store);
 	if (err)
 		return fail(path, err);
 	while (!err && model.done < count) {
@@ -126,10 +137,12 @@ static int run_write(const char *path, uint64_t seed, uint64_t count, uint64_t e
 	if (store_close(store) || err)
 		return 1;
 	acknowledge(model.done);
+	store_writer_destroy(options.writer);
 	return 0;
 }
 
-static int run_verify(const char *path, uint64_t seed, uint64_t at_least, bool read_only)
+static int verify(const char *path, uint64_t seed, uint64_t at_least, bool read_only,
+		  uint64_t *out_done)
 {
 	static struct model model;
 	struct model_difference difference;
@@ -157,7 +170,28 @@ static int run_verify(const char *path, uint64_t seed, uint64_t at_least, bool r
 			difference.records, difference.blocks);
 		return 1;
 	}
+	*out_done = model.done;
 	return 0;
+}
+
+static int run_verify(const char *path, uint64_t seed, uint64_t at_least, bool read_only)
+{
+	uint64_t done;
+
+	return verify(path, seed, at_least, read_only, &done);
+}
+
+/* Whoever only reads must see the same as who comes later, and may write. */
+static int verify_twice(const char *path, uint64_t seed, uint64_t at_least)
+{
+	uint64_t read, done;
+
+	if (verify(path, seed, at_least, true, &read) || verify(path, seed, at_least, false, &done))
+		return 1;
+	if (read == done)
+		return 0;
+	fprintf(stderr, "store_run: %" PRIu64 " transactions when it is only read\n", read);
+	return 1;
 }
 
 static int run_survive(uint64_t seed, const char *path, const char *line)
@@ -167,8 +201,8 @@ static int run_survive(uint64_t seed, const char *path, const char *line)
 
 	snprintf(meta, sizeof(meta), "%s/meta", path);
 	if (sscanf(line, "acknowledged %" SCNu64, &done) == 1)
-		return run_verify(path, seed, done, false);
-	return access(meta, F_OK) ? 0 : run_verify(path, seed, 0, false);
+		return verify_twice(path, seed, done);
+	return access(meta, F_OK) ? 0 : verify_twice(path, seed, 0);
 }
 
 /* Kill --------------------------------------------------------------------------------------------- */
@@ -189,7 +223,8 @@ static uint64_t last_acknowledged(int fd, uint64_t before)
 	return done;
 }
 
-static int kill_once(const char *path, uint64_t seed, uint64_t micros, uint64_t *acknowledged)
+static int kill_once(const char *path, uint64_t seed, uint64_t micros, bool writer,
+		     uint64_t *acknowledged)
 {
 	struct timespec pause = {.tv_sec = (time_t)(micros / 1000000),
 				 .tv_nsec = (long)(micros % 1000000) * 1000};
@@ -203,7 +238,7 @@ static int kill_once(const char *path, uint64_t seed, uint64_t micros, uint64_t 
 		dup2(pipes[1], STDOUT_FILENO);
 		close(pipes[0]);
 		close(pipes[1]);
-		_exit(run_write(path, seed, KILL_COUNT, SYNC_EVERY));
+		_exit(run_write(path, seed, KILL_COUNT, SYNC_EVERY, writer));
 	}
 	close(pipes[1]);
 	nanosleep(&pause, NULL);
@@ -216,7 +251,7 @@ static int kill_once(const char *path, uint64_t seed, uint64_t micros, uint64_t 
 	}
 	child = fork();
 	if (child == 0)
-		_exit(run_verify(path, seed, *acknowledged, false));
+		_exit(verify_twice(path, seed, *acknowledged));
 	waitpid(child, &status, 0);
 	return !WIFEXITED(status) || WEXITSTATUS(status);
 }
@@ -228,7 +263,7 @@ static int run_kill(const char *path, uint64_t seed, uint64_t rounds)
 	for (uint64_t i = 0; i < rounds; i++) {
 		uint64_t micros = model_random(&state) % (KILL_MS_MAX * 1000);
 
-		if (kill_once(path, seed, micros, &acknowledged)) {
+		if (kill_once(path, seed, micros, i % 2, &acknowledged)) {
 			fprintf(stderr, "store_run: round %" PRIu64 ", after %" PRIu64 " us\n", i,
 				micros);
 			return 1;
@@ -586,7 +621,8 @@ int main(int argc, char **argv)
 		return usage();
 	if (!strcmp(what, "write"))
 		return run_write(path, number(argv[3]), number(argv[4]),
-				 argc > 5 ? number(argv[5]) : SYNC_EVERY);
+				 argc > 5 ? number(argv[5]) : SYNC_EVERY,
+				 argc > 6 && !strcmp(argv[6], "writer"));
 	if (!strcmp(what, "survive"))
 		return run_survive(number(path), argv[3], argv[4]);
 	if (!strcmp(what, "verify"))

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads a store by many threads, more than it has transactions for them, while one writes and syncs:
+ * Reads a store by many threads, more than it has transactions for them, while some write and sync, and
+ * the store's writer works in the background:
  *
  *	store_threads DIR SECONDS
  *
@@ -21,14 +22,16 @@
 #include "store/store.h"
 
 #define READERS 24u
+#define WRITERS 4u
 #define KEYS 400u
 #define VALUE 300u
 #define PER_TRANSACTION 8u
-#define PER_SYNC 5u
+#define PER_SYNC 5u /* of the first writer; the others sync each time */
 
 static struct store *store;
 static _Atomic bool stop, failed;
 static _Atomic uint64_t reads, commits;
+static pthread_mutex_t committing = PTHREAD_MUTEX_INITIALIZER;
 
 static void fail(const char *what)
 {
@@ -51,32 +54,56 @@ static unsigned int number_of(const struct store_key *key)
 	return ((unsigned int)key->bytes[6] << 8 | key->bytes[7]) - 1;
 }
 
-static void *write_all(void *unused)
+/* Transaction @n of all; *@next: the key that comes next. @committing is locked. */
+static int write_one(uint64_t n, unsigned int *next)
 {
 	uint8_t value[VALUE] = {0};
-	unsigned int next = 0;
+	struct store_txn *txn;
 
-	for (uint64_t n = 1; !atomic_load(&stop); n++) {
-		struct store_txn *txn;
+	if (store_begin(store, &txn))
+		return -EIO;
+	for (int i = 0; i < 8; i++)
+		value[i] = (uint8_t)(n >> 8 * i);
+	for (unsigned int i = 0; i < PER_TRANSACTION; i++, *next = (*next + 7) % KEYS) {
+		struct store_key key;
 
-		if (store_begin(store, &txn)) {
-			fail("begin");
-			break;
-		}
-		for (int i = 0; i < 8; i++)
-			value[i] = (uint8_t)(n >> 8 * i);
-		for (unsigned int i = 0; i < PER_TRANSACTION; i++, next = (next + 7) % KEYS) {
-			struct store_key key;
-
-			make_key(next, &key);
-			if (store_put(txn, &key, value, sizeof(value)))
-				fail("put");
-		}
-		if (store_commit(&txn, false) || (n % PER_SYNC == 0 && store_sync(store)))
-			fail("commit");
-		atomic_fetch_add(&commits, 1);
+		make_key(*next, &key);
+		if (store_put(txn, &key, value, sizeof(value)))
+			fail("put");
 	}
-	return unused;
+	return store_commit(&txn, false);
+}
+
+/* Data that nobody reads, so that there are some to be synced, too. */
+static int write_data(uint64_t block)
+{
+	return store_data_write(store, &block, sizeof(block), block * STORE_BLOCK);
+}
+
+static void *write_all(void *ctx)
+{
+	static unsigned int next;
+	const bool *often = ctx;
+	uint64_t block, got;
+
+	if (store_blocks_take(store, 1, &block, &got))
+		fail("blocks");
+	while (!atomic_load(&stop)) {
+		uint64_t n;
+		int err;
+
+		pthread_mutex_lock(&committing);
+		n = atomic_fetch_add(&commits, 1) + 1;
+		err = write_one(n, &next);
+		pthread_mutex_unlock(&committing);
+		if (!err)
+			err = write_data(block);
+		if (!err && (*often || n % PER_SYNC == 0))
+			err = store_sync(store);
+		if (err)
+			fail("commit");
+	}
+	return NULL;
 }
 
 struct reader {
@@ -126,8 +153,9 @@ static void *read_all(void *unused)
 
 int main(int argc, char **argv)
 {
-	const struct store_options options = {.read_only = false};
-	pthread_t threads[READERS + 1];
+	static const bool often[WRITERS] = {false, true, true, true};
+	struct store_options options = {.read_only = false};
+	pthread_t threads[READERS + WRITERS];
 	struct timespec pause = {0};
 
 	if (argc < 3) {
@@ -135,19 +163,22 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	pause.tv_sec = atoi(argv[2]);
-	if (store_embedded_create(argv[1]) || store_embedded_open(argv[1], &options, &store) ||
-	    store_blocks_ready(store))
+	if (store_writer_create(&options.writer) || store_embedded_create(argv[1]) ||
+	    store_embedded_open(argv[1], &options, &store) || store_blocks_ready(store))
 		return 1;
-	for (unsigned int i = 0; i <= READERS; i++) {
-		if (pthread_create(&threads[i], NULL, i ? read_all : write_all, NULL))
+	for (unsigned int i = 0; i < READERS + WRITERS; i++) {
+		void *ctx = i < WRITERS ? (void *)(uintptr_t)&often[i] : NULL;
+
+		if (pthread_create(&threads[i], NULL, i < WRITERS ? write_all : read_all, ctx))
 			return 1;
 	}
 	nanosleep(&pause, NULL);
 	atomic_store(&stop, true);
-	for (unsigned int i = 0; i <= READERS; i++)
+	for (unsigned int i = 0; i < READERS + WRITERS; i++)
 		pthread_join(threads[i], NULL);
 	if (store_close(store))
 		fail("close");
+	store_writer_destroy(options.writer);
 	printf("%llu transactions, %llu reads\n", (unsigned long long)commits,
 	       (unsigned long long)reads);
 	return failed ? 1 : 0;
