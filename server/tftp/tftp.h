@@ -47,6 +47,7 @@ struct tftp_source {
 	/*
 	 * Finds what @request means. Called on the loop while waiting is forbidden, and again by a
 	 * worker if it gave -EAGAIN. -ENOENT, -EISDIR, -EACCES as usual; *@out is closed by `close`.
+	 * A file is read for as long as it was said to be here.
 	 */
 	int (*open)(void *ctx, const struct tftp_request *request, struct tftp_file *out);
 
@@ -60,8 +61,10 @@ struct tftp_options {
 	struct sockaddr_in address; /* port 0: any; 69 is usual */
 	const char *interface; /* NULL: all */
 	int fd; /* a bound socket to take over; 0 or less: none */
-	unsigned int transfers_max; /* more requests are not answered: clients ask again */
-	unsigned int transfers_per_client_max; /* the client's oldest is given up for one more */
+	/* More requests are not answered: clients ask again. 0: 4096. */
+	unsigned int transfers_max;
+	/* Of one address: its oldest is given up for one more. 0: 16. */
+	unsigned int transfers_per_client_max;
 };
 
 struct tftp_server;
@@ -71,7 +74,10 @@ int tftp_server_create(struct loop *loop, const struct tftp_options *options,
 		       const struct tftp_source *source, struct tftp_server **out);
 uint16_t tftp_server_port(const struct tftp_server *server);
 
-/* Gives up all transfers. No `open` may be with a worker. Accepts NULL. */
+/*
+ * Gives up all transfers. A file that a worker is opening or reading is closed when that is done: the
+ * loop has to run until then, and the source's ctx must be there. Accepts NULL.
+ */
 void tftp_server_destroy(struct tftp_server *server);
 
 #endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The bytes of a file, in pieces of some blocks, so that not each block is read by itself. While all is
+ * in the page cache no worker is asked; once something was not, one reads ahead, for the page cache
+ * alone, so that the loop finds there what it comes to.
+ */
+#include "tftp/tftp_reader.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/checked.h"
+#include "base/wait.h"
+
+/* Bytes to be ahead of a transfer, and bytes of one reading. */
+#define AHEAD_BYTES (256u << 10)
+#define AHEAD_PIECE (64u << 10)
+
+void tftp_reader_init(struct tftp_reader *reader, struct loop *loop, const struct tftp_file *file,
+		      size_t room, tftp_reader_fn ready)
+{
+	*reader = (struct tftp_reader){
+		.loop = loop,
+		.file = file,
+		.room = room,
+		.ready = ready,
+	};
+}
+
+bool tftp_reader_is_busy(const struct tftp_reader *reader)
+{
+	return reader->reading || reader->warming;
+}
+
+void tftp_reader_finish(struct tftp_reader *reader)
+{
+	assert(!tftp_reader_is_busy(reader));
+	free(reader->bytes);
+	reader->bytes = NULL;
+}
+
+/* Reads to the buffer from reader->start on as much as there is room for. */
+static int fill(struct tftp_reader *reader)
+{
+	uint64_t left = reader->file->size - reader->start;
+	ssize_t got = tree_read(reader->file->tree, reader->file->id, reader->bytes,
+				(size_t)min_u64(reader->room, left), reader->start);
+
+	reader->len = got > 0 ? (size_t)got : 0;
+	return got < 0 ? (int)got : 0;
+}
+
+static void read_by_worker(struct loop_work *work)
+{
+	struct tftp_reader *reader = container_of(work, struct tftp_reader, read);
+
+	reader->error = fill(reader);
+	if (reader->error == 0 && reader->len < reader->wanted)
+		reader->error = -EIO;
+}
+
+static void on_read(struct loop_work *work)
+{
+	struct tftp_reader *reader = container_of(work, struct tftp_reader, read);
+
+	reader->reading = false;
+	reader->ready(reader);
+}
+
+static void warm_by_worker(struct loop_work *work)
+{
+	struct tftp_reader *reader = container_of(work, struct tftp_reader, ahead);
+	uint8_t *piece = malloc(AHEAD_PIECE);
+	ssize_t got = piece ? 1 : 0;
+
+	/* errors are found again by whoever reads these bytes */
+	for (uint64_t at = reader->warm; got > 0 && at < reader->warm_to; at += (uint64_t)got)
+		got = tree_read(reader->file->tree, reader->file->id, piece,
+				(size_t)min_u64(AHEAD_PIECE, reader->warm_to - at), at);
+	free(piece);
+}
+
+static void on_warm(struct loop_work *work)
+{
+	struct tftp_reader *reader = container_of(work, struct tftp_reader, ahead);
+
+	reader->warming = false;
+	reader->warm = reader->warm_to;
+	if (!reader->reading)
+		reader->ready(reader);
+}
+
+/* Keeps a worker ahead of @offset. */
+static void warm_up(struct tftp_reader *reader, uint64_t offset)
+{
+	uint64_t to = min_u64(offset + AHEAD_BYTES, reader->file->size);
+
+	if (reader->warming || reader->warm >= reader->file->size ||
+	    reader->warm > offset + AHEAD_BYTES / 2)
+		return;
+	reader->warm = max_u64(reader->warm, offset);
+	if (reader->warm >= to)
+		return;
+	reader->warm_to = to;
+	reader->warming = true;
+	loop_work_submit(reader->loop, &reader->ahead, warm_by_worker, on_warm);
+}
+
+/* What a worker has read, is there, or is in the page cache. */
+static int get_from_tree(struct tftp_reader *reader, uint64_t offset, size_t len)
+{
+	int err;
+
+	if (reader->error)
+		return reader->error;
+	if (offset >= reader->start && range_fits(offset - reader->start, len, reader->len))
+		return 0;
+	if (!reader->bytes)
+		reader->bytes = malloc(reader->room);
+	if (!reader->bytes)
+		return -ENOMEM;
+	reader->start = offset;
+	wait_forbid();
+	err = fill(reader);
+	wait_allow();
+	if (err == -EAGAIN) {
+		reader->cold = true;
+		reader->wanted = len;
+		reader->reading = true;
+		loop_work_submit(reader->loop, &reader->read, read_by_worker, on_read);
+		warm_up(reader, min_u64(offset + reader->room, reader->file->size));
+		return -EAGAIN;
+	}
+	if (err)
+		return err;
+	return reader->len < len ? -EIO : 0;
+}
+
+int tftp_reader_get(struct tftp_reader *reader, uint64_t offset, size_t len, const uint8_t **out,
+		    size_t *out_len)
+{
+	const struct tftp_file *file = reader->file;
+	int err;
+
+	assert(!reader->reading && len <= reader->room && range_fits(offset, len, file->size));
+	if (len == 0) {
+		*out_len = 0;
+		return 0;
+	}
+	if (!file->tree) {
+		*out = (const uint8_t *)file->text + offset;
+		*out_len = (size_t)(file->size - offset);
+		return 0;
+	}
+	err = get_from_tree(reader, offset, len);
+	if (err)
+		return err;
+	if (reader->cold)
+		warm_up(reader, offset);
+	*out = reader->bytes + (offset - reader->start);
+	*out_len = reader->len - (size_t)(offset - reader->start);
+	return 0;
+}
