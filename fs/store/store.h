@@ -95,6 +95,12 @@ DEFINE_CLEANUP(store_abortp, struct store_txn *, store_abort)
 int store_sync(struct store *store);
 
 /*
+ * As store_sync; and all of it is in the medium, not in a log. @drop: there is no log any more, and the
+ * files of the store can be copied until something is changed.
+ */
+int store_settle(struct store *store, bool drop);
+
+/*
  * Takes up to @want fresh blocks in one run, at least one; their content is undefined. Whoever
  * takes them commits a record that refers to them, or returns them.
  */

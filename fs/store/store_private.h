@@ -65,9 +65,6 @@ int store_check_blocks(struct store *store, const char *what, uint64_t first, ui
 
 /* store_sync.c */
 
-/* As store_sync; and all of it is in the medium, not in a log. @drop: there is no log any more. */
-int store_settle(struct store *store, bool drop);
-
 /* Applies what is frozen and in the log, if something is: by the writer, while others sync. */
 void store_checkpoint(struct store *store);
 
