@@ -41,6 +41,16 @@ uint64_t overlay_next_id(struct tree *overlay);
 int overlay_close(struct tree *overlay);
 
 /*
+ * Between the two, all who want to change the overlay wait, and reading goes on. By one thread, which
+ * changes nothing meanwhile. For overlay_check, _diff and _summarize, and to copy the store.
+ */
+void overlay_pause(struct tree *overlay);
+void overlay_resume(struct tree *overlay);
+
+/* As tree_sync, while it is paused; and until it is resumed the files of its store do not change. */
+int overlay_settle(struct tree *overlay);
+
+/*
  * Checks every reference, range and count of an open overlay, logs what is wrong and counts it.
  * Changes nothing; nobody may change the overlay meanwhile.
  */

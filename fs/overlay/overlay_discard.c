@@ -63,14 +63,13 @@ static int discard(struct overlay *ov, uint64_t id)
 
 void overlay_node_discard(struct overlay *ov, uint64_t id)
 {
-	pthread_rwlock_t *lock = overlay_file_lock(ov, id);
 	int err;
 
 	if (overlay_is_held(&ov->held, id))
 		return;
-	pthread_rwlock_wrlock(lock);
+	overlay_file_lock(ov, id);
 	err = discard(ov, id);
-	pthread_rwlock_unlock(lock);
+	overlay_file_unlock(ov, id);
 	if (err)
 		log_warn("overlay: node %llu has no name, but its space is not free yet: %s",
 			 (unsigned long long)id, strerror(-err));

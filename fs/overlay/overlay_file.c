@@ -16,17 +16,34 @@
 
 static const char zeros[STORE_BLOCK];
 
-pthread_rwlock_t *overlay_file_lock(struct overlay *ov, uint64_t id)
+static pthread_rwlock_t *lock_of(struct overlay *ov, uint64_t id)
 {
 	/* ids that follow each other are different files that are used together */
 	return &ov->files[id % FILE_LOCKS];
 }
 
-bool overlay_lock_shared(pthread_rwlock_t *lock)
+void overlay_file_lock(struct overlay *ov, uint64_t id)
+{
+	pthread_rwlock_rdlock(&ov->gate);
+	pthread_rwlock_wrlock(lock_of(ov, id));
+}
+
+void overlay_file_unlock(struct overlay *ov, uint64_t id)
+{
+	pthread_rwlock_unlock(lock_of(ov, id));
+	pthread_rwlock_unlock(&ov->gate);
+}
+
+bool overlay_file_lock_shared(struct overlay *ov, uint64_t id)
 {
 	if (wait_allowed())
-		return pthread_rwlock_rdlock(lock) == 0;
-	return pthread_rwlock_tryrdlock(lock) == 0;
+		return pthread_rwlock_rdlock(lock_of(ov, id)) == 0;
+	return pthread_rwlock_tryrdlock(lock_of(ov, id)) == 0;
+}
+
+void overlay_file_unlock_shared(struct overlay *ov, uint64_t id)
+{
+	pthread_rwlock_unlock(lock_of(ov, id));
 }
 
 int overlay_data_node(struct overlay *ov, uint64_t id, struct record_node *out)
@@ -109,15 +126,14 @@ static ssize_t read_locked(struct overlay *ov, uint64_t id, void *buf, size_t le
 ssize_t overlay_read(struct tree *tree, uint64_t id, void *buf, size_t len, uint64_t offset)
 {
 	struct overlay *ov = overlay_of(tree);
-	pthread_rwlock_t *lock = overlay_file_lock(ov, id);
 	ssize_t n;
 
 	if (!overlay_is_touched(ov, id))
 		return tree_read(ov->lower, id, buf, len, offset);
-	if (!overlay_lock_shared(lock))
+	if (!overlay_file_lock_shared(ov, id))
 		return -EAGAIN;
 	n = read_locked(ov, id, buf, len, offset);
-	pthread_rwlock_unlock(lock);
+	overlay_file_unlock_shared(ov, id);
 	return n;
 }
 
@@ -146,15 +162,14 @@ int overlay_map(struct tree *tree, uint64_t id, uint64_t offset, size_t len,
 		struct tree_extent *out)
 {
 	struct overlay *ov = overlay_of(tree);
-	pthread_rwlock_t *lock = overlay_file_lock(ov, id);
 	int err;
 
 	if (!overlay_is_touched(ov, id))
 		return tree_map(ov->lower, id, offset, len, out);
-	if (!overlay_lock_shared(lock))
+	if (!overlay_file_lock_shared(ov, id))
 		return -EAGAIN;
 	err = map_locked(ov, id, offset, len, out);
-	pthread_rwlock_unlock(lock);
+	overlay_file_unlock_shared(ov, id);
 	return err;
 }
 
@@ -367,14 +382,13 @@ int overlay_write(struct tree *tree, uint64_t id, const void *buf, size_t len, u
 		  unsigned int flags)
 {
 	struct overlay *ov = overlay_of(tree);
-	pthread_rwlock_t *lock = overlay_file_lock(ov, id);
 	int err;
 
 	if (store_is_read_only(ov->store))
 		return -EROFS;
-	pthread_rwlock_wrlock(lock);
+	overlay_file_lock(ov, id);
 	err = overlay_data_write(ov, id, buf, len, offset, flags);
-	pthread_rwlock_unlock(lock);
+	overlay_file_unlock(ov, id);
 	return err;
 }
 

@@ -3,6 +3,7 @@
  * An open overlay, and what its files share. Private to the overlay room.
  *
  * Locks, in this order:
+ *   gate      shared by who takes one of files[] exclusive, exclusive while changes have to wait.
  *   files[]   one per group of nodes: shared while the data of a file are read, exclusive while they
  *             are written, cut or given back. So a block is never freed under a reader.
  *   change    held from reading what is there to committing what becomes of it.
@@ -30,10 +31,11 @@ struct overlay {
 	struct tree *lower; /* owned */
 	uint64_t base_span; /* ids below are the lower tree's */
 	uint8_t hash_key[HASH_SHORT_KEY_BYTES];
+	pthread_rwlock_t gate;
 	pthread_rwlock_t files[FILE_LOCKS];
 	pthread_mutex_t change;
-	uint64_t next_id; /* under change */
-	uint64_t ids_end; /* under change: ids below are used up by the super record already */
+	_Atomic uint64_t next_id; /* changes under change */
+	_Atomic uint64_t ids_end; /* likewise: ids below are used up by the super record already */
 	struct overlay_held held;
 	/*
 	 * Nodes of the lower tree that may have records: a set bit says perhaps, a clear one surely
@@ -213,10 +215,13 @@ int overlay_file_resize(struct overlay_txn *txn, uint64_t id, struct record_node
 /* Gives back all blocks of the file and deletes its chunks. */
 int overlay_file_free(struct overlay_txn *txn, uint64_t id);
 
-pthread_rwlock_t *overlay_file_lock(struct overlay *ov, uint64_t id);
+/* Locks the data of a file to change them, without any other lock held. */
+void overlay_file_lock(struct overlay *ov, uint64_t id);
+void overlay_file_unlock(struct overlay *ov, uint64_t id);
 
-/* Takes it shared. False: it is not free, and this thread may not wait. */
-bool overlay_lock_shared(pthread_rwlock_t *lock);
+/* Likewise to read them. False: they are not free, and this thread may not wait. */
+bool overlay_file_lock_shared(struct overlay *ov, uint64_t id);
+void overlay_file_unlock_shared(struct overlay *ov, uint64_t id);
 
 /* The functions of the tree ----------------------------------------------------------------------- */
 

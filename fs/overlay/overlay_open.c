@@ -247,6 +247,7 @@ static int init_file_locks(struct overlay *ov)
 	if (err)
 		return -err;
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+	pthread_rwlock_init(&ov->gate, &attr);
 	for (size_t i = 0; i < FILE_LOCKS; i++)
 		pthread_rwlock_init(&ov->files[i], &attr);
 	pthread_rwlockattr_destroy(&attr);
@@ -272,6 +273,7 @@ static void finish(struct overlay *ov)
 {
 	for (size_t i = 0; i < FILE_LOCKS; i++)
 		pthread_rwlock_destroy(&ov->files[i]);
+	pthread_rwlock_destroy(&ov->gate);
 	pthread_mutex_destroy(&ov->change);
 	overlay_held_finish(&ov->held);
 	free(ov);
@@ -312,13 +314,28 @@ int overlay_open(struct store *store, struct tree *lower, struct tree **out)
 
 uint64_t overlay_next_id(struct tree *overlay)
 {
-	struct overlay *ov = overlay_of(overlay);
-	uint64_t id;
+	return overlay_of(overlay)->ids_end;
+}
 
+void overlay_pause(struct tree *overlay)
+{
+	struct overlay *ov = overlay_of(overlay);
+
+	pthread_rwlock_wrlock(&ov->gate);
 	pthread_mutex_lock(&ov->change);
-	id = ov->ids_end;
+}
+
+void overlay_resume(struct tree *overlay)
+{
+	struct overlay *ov = overlay_of(overlay);
+
 	pthread_mutex_unlock(&ov->change);
-	return id;
+	pthread_rwlock_unlock(&ov->gate);
+}
+
+int overlay_settle(struct tree *overlay)
+{
+	return store_settle(overlay_of(overlay)->store, true);
 }
 
 /* What was held to the end and has no name goes now, as it would at the next opening. */

@@ -88,19 +88,19 @@ int overlay_setattr(struct tree *tree, uint64_t id, const struct tree_setattr *s
 {
 	struct overlay_txn txn = OVERLAY_TXN_INIT;
 	struct overlay *ov = overlay_of(tree);
-	pthread_rwlock_t *lock = set->valid & TREE_SET_SIZE ? overlay_file_lock(ov, id) : NULL;
+	const bool resizes = set->valid & TREE_SET_SIZE;
 	struct record_node node;
 	int err;
 
-	if (lock)
-		pthread_rwlock_wrlock(lock);
+	if (resizes)
+		overlay_file_lock(ov, id);
 	err = overlay_txn_begin(ov, &txn);
 	if (!err)
 		err = overlay_node_get(ov, &txn, id, &node);
 	if (!err)
 		err = set_in(&txn, id, set, &node);
 	overlay_txn_end(&txn);
-	if (lock)
-		pthread_rwlock_unlock(lock);
+	if (resizes)
+		overlay_file_unlock(ov, id);
 	return err ? err : overlay_node_attr(ov, id, &node, out);
 }

@@ -64,15 +64,14 @@ static int seek_locked(struct overlay *ov, uint64_t id, uint64_t offset, int whe
 int overlay_seek(struct tree *tree, uint64_t id, uint64_t offset, int whence, uint64_t *out_offset)
 {
 	struct overlay *ov = overlay_of(tree);
-	pthread_rwlock_t *lock = overlay_file_lock(ov, id);
 	int err;
 
 	if (!overlay_is_touched(ov, id))
 		return tree_seek(ov->lower, id, offset, whence, out_offset);
-	if (!overlay_lock_shared(lock))
+	if (!overlay_file_lock_shared(ov, id))
 		return -EAGAIN;
 	err = seek_locked(ov, id, offset, whence, out_offset);
-	pthread_rwlock_unlock(lock);
+	overlay_file_unlock_shared(ov, id);
 	return err;
 }
 
@@ -470,13 +469,12 @@ int overlay_fallocate(struct tree *tree, uint64_t id, unsigned int mode, uint64_
 		      uint64_t len)
 {
 	struct overlay *ov = overlay_of(tree);
-	pthread_rwlock_t *lock = overlay_file_lock(ov, id);
 	int err;
 
 	if (store_is_read_only(ov->store))
 		return -EROFS;
-	pthread_rwlock_wrlock(lock);
+	overlay_file_lock(ov, id);
 	err = fallocate_locked(ov, id, mode, offset, offset + len);
-	pthread_rwlock_unlock(lock);
+	overlay_file_unlock(ov, id);
 	return err;
 }

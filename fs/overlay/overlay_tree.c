@@ -144,12 +144,7 @@ ssize_t overlay_spelling(struct tree *tree, uint64_t dir, const char *name, size
 /* So far, those that were removed again included. */
 static uint64_t nodes_made(struct overlay *ov)
 {
-	uint64_t count;
-
-	pthread_mutex_lock(&ov->change);
-	count = ov->next_id - ov->base_span;
-	pthread_mutex_unlock(&ov->change);
-	return count;
+	return ov->next_id - ov->base_span;
 }
 
 /* What the host would still give is what can still be written here. */
@@ -161,7 +156,7 @@ int overlay_statfs(struct tree *tree, uint64_t id, struct tree_statfs *out)
 	uint64_t volume, used, available;
 	int err;
 
-	/* the host's file system is asked, and others who change something are waited for */
+	/* the host's file system is asked */
 	if (!wait_allowed())
 		return -EAGAIN;
 	err = overlay_volume(tree, id, &volume);
