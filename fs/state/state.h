@@ -48,6 +48,7 @@ struct state_info {
 	uint64_t next_id; /* ids of new nodes start here, at least */
 	bool empty; /* it has no store: nothing was written since it was made or reset */
 	bool in_use; /* opened for writing and not closed: next_id is behind */
+	uint64_t losses; /* how often it was not closed, so that what was not synced may be lost */
 	bool restoring; /* a snapshot is being put in place */
 	bool frozen; /* other overlays are made on it: it cannot be changed */
 	uint8_t seal[STATE_ID_BYTES]; /* of a frozen one: names what it holds */

@@ -27,6 +27,7 @@
 enum presence {
 	ALWAYS,
 	IF_TRUE, /* a bool */
+	IF_NONZERO, /* a 64-bit number */
 	IF_FROZEN,
 	IF_SEEN,
 	IF_BASED,
@@ -51,6 +52,7 @@ static const struct key {
 	KEY("overlay", "next-id", U64, ALWAYS, next_id),
 	KEY("overlay", "empty", BOOL, IF_TRUE, empty),
 	KEY("overlay", "in-use", BOOL, IF_TRUE, in_use),
+	KEY("overlay", "losses", U64, IF_NONZERO, losses),
 	KEY("overlay", "restoring", BOOL, IF_TRUE, restoring),
 	KEY("overlay", "seal", ID, IF_FROZEN, seal),
 	KEY("image", "fingerprint", FINGERPRINT, ALWAYS, fingerprint),
@@ -265,6 +267,8 @@ static bool is_present(const struct state_info *info, const struct key *key)
 	switch (key->presence) {
 	case IF_TRUE:
 		return *(const bool *)((const char *)info + key->offset);
+	case IF_NONZERO:
+		return *(const uint64_t *)((const char *)info + key->offset) != 0;
 	case IF_FROZEN:
 		return info->frozen;
 	case IF_SEEN:

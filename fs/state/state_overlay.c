@@ -238,6 +238,7 @@ static int fill_folder(const char *path, const struct state_info *from, state_fi
 	clock_gettime(CLOCK_REALTIME, &info.created);
 	info.used = info.created;
 	info.epoch = 0;
+	info.losses = 0;
 	info.frozen = false;
 	info.restoring = false;
 	err = fill ? fill(ctx, path) : 0;
