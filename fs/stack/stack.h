@@ -35,6 +35,7 @@ struct stack_options {
 	const char *state; /* the directory where overlays live; NULL: the usual one */
 	const char *overlay; /* the name of the one to put above the image; NULL: none */
 	bool overlay_read_only; /* it has to exist, nothing is written, other readers may share it */
+	bool ephemeral; /* what was synced survives this process, but not the host: no disk is waited for */
 	struct store_writer *writer; /* borrowed; NULL: the overlay is durable at tree_sync alone */
 	struct stack_pool *pool; /* borrowed; NULL: the stack shares nothing */
 };
@@ -105,6 +106,27 @@ struct tree *stack_overlay_tree(struct stack *stack);
 
 /* What the uppermost overlay is; owned by @stack. NULL: there is none. */
 const struct state_info *stack_overlay_info(const struct stack *stack);
+
+/*
+ * For a write verifier as of NFS (RFC 1813, 4.8): the same as long as nothing that was written to the
+ * overlay and not synced can have been lost, across restarts, too. Of each overlay another one, and
+ * another one after each reset and restore.
+ */
+uint64_t stack_verifier(const struct stack *stack);
+
+/*
+ * What is done to the uppermost overlay while @stack has it open, for who serves it. A snapshot or
+ * another overlay is what it is now, durably; changes wait while it is copied, reading goes on. Errors
+ * (logged) as state_snapshot_take and state_overlay_clone. To compare or to sum up: overlay_pause.
+ */
+int stack_snapshot(struct stack *stack, const char *snapshot);
+int stack_clone(struct stack *stack, const char *name);
+
+/*
+ * The uppermost overlay itself, for its snapshots (state_snapshot_each, _delete) and facts; owned by
+ * @stack, which alone changes its info. NULL: there is none.
+ */
+struct state_overlay *stack_overlay(struct stack *stack);
 
 /*
  * Makes the overlay options->overlay above the image @path. With @base, it is made above that

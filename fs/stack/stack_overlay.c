@@ -60,7 +60,10 @@ static int put_for_reading(struct stack *stack, const struct state_overlay *over
 
 static int open_store(struct stack *stack, struct state_overlay *overlay, struct store **out)
 {
-	const struct store_options options = {.writer = stack->options.writer};
+	const struct store_options options = {
+		.writer = stack->options.writer,
+		.no_flush = stack->options.ephemeral,
+	};
 	struct store *store;
 	int err;
 
@@ -85,8 +88,22 @@ static int open_store(struct stack *stack, struct state_overlay *overlay, struct
 	return 0;
 }
 
-/* The info as of now: opened, on this image. */
-static int note_opened(struct stack *stack, struct state_overlay *overlay)
+/* Nobody can say later what was opened now: the verifier of this time is one of its own. */
+static int make_session(struct stack *stack)
+{
+	uint8_t id[STATE_ID_BYTES];
+	int err = state_id_make(id);
+
+	if (!err)
+		memcpy(&stack->session, id, sizeof(stack->session));
+	return err;
+}
+
+/*
+ * The info as of now: opened, on this image. @unclean: whoever changed the store last did not close it.
+ * That says nothing new of one that was closed after it was found like this.
+ */
+static int note_opened(struct stack *stack, struct state_overlay *overlay, bool unclean)
 {
 	struct state_info *info = &overlay->info;
 	bool was_empty = info->empty;
@@ -101,6 +118,7 @@ static int note_opened(struct stack *stack, struct state_overlay *overlay)
 	info->seen = below->seen;
 	/* the only record of it, should the store be lost */
 	info->next_id = max_u64(info->next_id, overlay_next_id(stack->tree));
+	info->losses += unclean && info->in_use;
 	info->empty = false;
 	info->in_use = true;
 	clock_gettime(CLOCK_REALTIME, &info->used);
@@ -109,23 +127,25 @@ static int note_opened(struct stack *stack, struct state_overlay *overlay)
 	if (was_empty || (err != -ENOSPC && err != -EDQUOT))
 		return err;
 	log_warn("overlay %s: opened all the same: make room on its disk", overlay->name);
-	return 0;
+	return make_session(stack);
 }
 
 static int put_for_writing(struct stack *stack, struct state_overlay *overlay)
 {
 	struct store *store;
+	bool unclean;
 	int err = open_store(stack, overlay, &store);
 
 	if (err)
 		return stack_cannot_open(overlay, err);
+	unclean = store_was_unclean(store);
 	err = overlay_open(store, stack->tree, &stack->tree);
 	if (err) {
 		store_close(store);
 		return stack_cannot_open(overlay, err);
 	}
 	/* durably, before anybody can write to it */
-	err = note_opened(stack, overlay);
+	err = note_opened(stack, overlay, unclean);
 	return err ? stack_cannot_open(overlay, err) : 0;
 }
 

@@ -48,6 +48,7 @@ struct stack {
 	struct state *state; /* owned */
 	struct state_overlay *overlay; /* owned: the uppermost; NULL: none */
 	bool layered; /* the tree is that of the uppermost overlay */
+	uint64_t session; /* by chance, where the info could not be saved; else 0 */
 };
 
 /* stack.c: the tree of an image alone. */
