@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/* Commands of the control socket. */
+#include "daemon/daemon_private.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "fleet/fleet.h"
+
+#define FAILED 1
+
+/* `bramble overlay`, on its way to lock an overlay: 0, it has to be let go of no more; 1: it is not here. */
+static int lend(struct fleet *fleet, int argc, char **argv, FILE *err)
+{
+	int failed = argc == 2 ? fleet_lend(fleet, argv[1]) : -EINVAL;
+
+	if (failed && failed != -ENOENT)
+		fprintf(err, "bramble: overlay %s: the server cannot let go of it: %s\n",
+			argc > 1 ? argv[1] : "", strerror(-failed));
+	return failed ? FAILED : 0;
+}
+
+int daemon_command(void *ctx, int argc, char **argv, FILE *out, FILE *err)
+{
+	struct daemon *d = ctx;
+
+	if (strcmp(argv[0], "status") == 0)
+		return fleet_command_status(d->fleet, argc, argv, out, err);
+	if (strcmp(argv[0], "pi") == 0)
+		return fleet_command_pi(d->fleet, argc, argv, out, err);
+	if (strcmp(argv[0], "lend") == 0)
+		return lend(d->fleet, argc, argv, err);
+	fprintf(err, "bramble: %s: the server, which is " BRAMBLE_VERSION ", does not know this\n",
+		argv[0]);
+	return FAILED;
+}

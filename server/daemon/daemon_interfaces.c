@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/* The interfaces and addresses that we serve on, for those who start us. */
+#include "daemon/daemon_private.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+#define LIST_BYTES 1024u
+
+static void add_to(char list[LIST_BYTES], const char *text)
+{
+	size_t len = strlen(list);
+
+	snprintf(list + len, LIST_BYTES - len, "%s%s", len ? ", " : "", text);
+}
+
+int daemon_interfaces_check(const char *name)
+{
+	struct if_nameindex *all;
+	char list[LIST_BYTES] = "";
+
+	if (!name || if_nametoindex(name))
+		return 0;
+	all = if_nameindex();
+	for (size_t i = 0; all && all[i].if_name; i++)
+		add_to(list, all[i].if_name);
+	if (all)
+		if_freenameindex(all);
+	log_error("interface %s: there is none; there are: %s", name, list);
+	return -ENODEV;
+}
+
+static unsigned int count_bits(struct in_addr mask)
+{
+	return (unsigned int)__builtin_popcount(mask.s_addr);
+}
+
+static struct in_addr get_address(const struct sockaddr *from)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+
+	if (from && from->sa_family == AF_INET)
+		memcpy(&address, from, sizeof(address));
+	return address.sin_addr;
+}
+
+/* Whether the Pis may be there: with a name, loopback counts too. */
+static bool is_served(const struct config *config, const struct ifaddrs *entry)
+{
+	struct in_addr address = get_address(entry->ifa_addr);
+
+	if (!address.s_addr || !(entry->ifa_flags & IFF_UP))
+		return false;
+	if (config->interface && strcmp(config->interface, entry->ifa_name) != 0)
+		return false;
+	if (config->address.s_addr)
+		return address.s_addr == config->address.s_addr;
+	return config->interface || !(entry->ifa_flags & IFF_LOOPBACK);
+}
+
+void daemon_interfaces_tell(const struct config *config)
+{
+	struct ifaddrs *all = NULL;
+	char list[LIST_BYTES] = "";
+
+	if (getifaddrs(&all) < 0) {
+		log_warn("serve: cannot look for network interfaces: %s", strerror(errno));
+		return;
+	}
+	for (const struct ifaddrs *entry = all; entry; entry = entry->ifa_next) {
+		char address[INET_ADDRSTRLEN];
+		char text[IF_NAMESIZE + INET_ADDRSTRLEN + 8];
+		struct in_addr own = get_address(entry->ifa_addr);
+
+		if (!is_served(config, entry))
+			continue;
+		inet_ntop(AF_INET, &own, address, sizeof(address));
+		snprintf(text, sizeof(text), "%s %s/%u", entry->ifa_name, address,
+			 count_bits(get_address(entry->ifa_netmask)));
+		add_to(list, text);
+	}
+	freeifaddrs(all);
+	if (list[0])
+		log_info("serving on %s", list);
+	else
+		log_warn("serve: no interface %s%s has an IPv4 address yet: nobody can be answered "
+			 "until "
+			 "then",
+			 config->interface ? config->interface : "of this machine",
+			 config->interface ? "" : " but loopback");
+}
