@@ -15,6 +15,8 @@ void command_print_help(const struct command *command)
 	if (command->flags & COMMAND_IMAGE)
 		printf("  --partition N    show this partition alone, by its number\n"
 		       "  --state DIR      where overlays live\n");
+	if (command->flags & COMMAND_STATE)
+		printf("  --state DIR      where the server keeps what it has\n");
 	if (command->flags & COMMAND_OVERLAY)
 		printf("  --overlay NAME   with what this overlay changes\n");
 	if (command->flags & COMMAND_JSON)
@@ -27,8 +29,8 @@ void command_print_help(const struct command *command)
 static void print_commands(void)
 {
 	printf("Usage: bramble COMMAND [ARGUMENT...]\n"
-	       "Shows what is in a Raspberry Pi's image, without root and without writing to "
-	       "it.\n\n"
+	       "Boots Raspberry Pis over the network from an image, and shows what is in it, "
+	       "without\nwriting to it.\n\n"
 	       "Commands:\n");
 	for (size_t i = 0; commands[i]; i++)
 		printf("  %-9s %s\n", commands[i]->name, commands[i]->summary);

@@ -10,6 +10,7 @@
 
 #include "base/checked.h"
 #include "base/log.h"
+#include "remote.h"
 
 #define ARGUMENTS_MANY 0x7fffffff
 
@@ -197,6 +198,8 @@ int cmd_overlay_find(const struct overlay_request *request, const char *name,
 
 	if (err)
 		return err;
+	if (access != STATE_LOOK)
+		remote_lend(request->common.state, name);
 	err = state_overlay_open(state, name, access, out);
 	if (err == -ENOENT && access == STATE_LOOK)
 		log_error("overlay %s: there is none in %s", name, state_path(state));

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "remote.h"
 
 int cmd_overlay_create(const struct overlay_request *request)
 {
@@ -48,6 +49,7 @@ int cmd_overlay_reset(const struct overlay_request *request)
 	status = cmd_overlay_confirm(request, "Throw away all changes of overlay %s?", name);
 	if (status)
 		return status;
+	remote_lend(request->common.state, name);
 	if (stack_overlay_reset(request->image, &options, &data) < 0)
 		return STATUS_FAILED;
 	close_behind(data);
@@ -102,6 +104,7 @@ int cmd_overlay_delete(const struct overlay_request *request)
 	if (status)
 		return status;
 	for (int i = 0; i < request->argc; i++) {
+		remote_lend(request->common.state, request->argv[i]);
 		if (state_overlay_delete(state, request->argv[i]) < 0)
 			status = STATUS_FAILED;
 	}

@@ -10,6 +10,7 @@
 #include "format.h"
 #include "base/json.h"
 #include "overlay/overlay.h"
+#include "remote.h"
 
 struct diff {
 	const char *below; /* without slashes at its ends; "": everything */
@@ -184,6 +185,7 @@ int cmd_overlay_diff(const struct overlay_request *request)
 	};
 	int err;
 
+	remote_lend(request->common.state, request->argv[0]);
 	if (!below || stack_open(request->image, &options, &stack) < 0)
 		return STATUS_FAILED;
 	if (diff.json && !diff.stat)

@@ -11,6 +11,7 @@
 #include "format.h"
 #include "base/json.h"
 #include "overlay_facts.h"
+#include "remote.h"
 
 static int print_snapshot(void *ctx, const struct state_snapshot *snapshot)
 {
@@ -130,6 +131,7 @@ int cmd_overlay_restore(const struct overlay_request *request)
 				    name, snapshot);
 	if (status)
 		return status;
+	remote_lend(request->common.state, name);
 	return stack_overlay_restore(request->image, snapshot, &options) ? STATUS_FAILED
 									 : STATUS_DONE;
 }

@@ -29,6 +29,11 @@ static const struct option image_options[] = {
 	{0},
 };
 
+static const struct option state_options[] = {
+	{"state", required_argument, NULL, OPTION_STATE},
+	{0},
+};
+
 static const struct option overlay_options[] = {
 	{"overlay", required_argument, NULL, OPTION_OVERLAY},
 	{0},
@@ -117,6 +122,8 @@ int options_next(const struct command *command, int argc, char **argv, const cha
 	count = append(all, count, long_options);
 	if (command->flags & COMMAND_IMAGE)
 		count = append(all, count, image_options);
+	if (command->flags & COMMAND_STATE)
+		count = append(all, count, state_options);
 	if (command->flags & COMMAND_OVERLAY)
 		count = append(all, count, overlay_options);
 	if (command->flags & COMMAND_JSON)

@@ -21,6 +21,7 @@
 #define COMMAND_IMAGE 0x1u /* --partition, --state */
 #define COMMAND_JSON 0x2u /* --json */
 #define COMMAND_OVERLAY 0x4u /* --overlay */
+#define COMMAND_STATE 0x8u /* --state */
 
 struct command {
 	const char *name;
@@ -40,7 +41,10 @@ extern const struct command cmd_info;
 extern const struct command cmd_ls;
 extern const struct command cmd_mount;
 extern const struct command cmd_overlay;
+extern const struct command cmd_pi;
+extern const struct command cmd_serve;
 extern const struct command cmd_stat;
+extern const struct command cmd_status;
 extern const struct command cmd_umount;
 
 /* What mount(8) runs as mount.bramble. Returns an exit status. */

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/* Talks to the server by the control socket of its state directory. */
+#include "remote.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "control/control.h"
+#include "state/state.h"
+#include "tools.h"
+
+/* The socket's path, to be freed. */
+static int find_socket(const char *dir, char **out)
+{
+	CLEANUP(state_closep) struct state *state = NULL;
+	int err = state_open(dir, false, &state);
+
+	if (err)
+		return err; /* logged */
+	return asprintf(out, "%s/control", state_path(state)) < 0 ? -ENOMEM : 0;
+}
+
+static int explain(const char *word, const char *path, int err)
+{
+	switch (err) {
+	case -ENOENT:
+	case -ECONNREFUSED:
+		log_error("%s: no server runs with %.*s: start it by \"bramble serve\", or say its "
+			  "--state",
+			  word, (int)(strrchr(path, '/') - path), path);
+		break;
+	case -EACCES:
+	case -EPERM:
+		log_error("%s: %s: the server is another user's: try sudo", word, path);
+		break;
+	case -EPIPE:
+		log_error("%s: the server ended, or has too much to do", word);
+		break;
+	default:
+		log_error("%s: %s: %s", word, path, strerror(-err));
+	}
+	return STATUS_FAILED;
+}
+
+int remote_run(const char *dir, int argc, char **argv)
+{
+	CLEANUP(freep) char *path = NULL;
+	int status;
+	int err = find_socket(dir, &path);
+
+	if (err)
+		return STATUS_FAILED;
+	err = control_run(path, argc, argv, &status);
+	return err ? explain(argv[0], path, err) : status;
+}
+
+void remote_lend(const char *dir, const char *name)
+{
+	CLEANUP(freep) char *path = NULL;
+	CLEANUP(freep) char *copy = strdup(name);
+	char *argv[] = {"lend", copy, NULL};
+	int status;
+
+	/* whoever cannot ask finds the overlay locked, and who has it */
+	if (copy && find_socket(dir, &path) == 0)
+		control_run(path, 2, argv, &status);
+}

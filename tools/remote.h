@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Commands that a running `bramble serve` carries out. */
+#ifndef BRAMBLE_TOOLS_REMOTE_H
+#define BRAMBLE_TOOLS_REMOTE_H
+
+/*
+ * Runs the words in the server of the state directory @dir (NULL: the usual one), whose output becomes
+ * ours. Returns its exit status; STATUS_FAILED (logged): there is none, or it went away.
+ */
+int remote_run(const char *dir, int argc, char **argv);
+
+/*
+ * Lets a server of @dir, if there is one, close the overlay @name, so that it can be locked within the next
+ * seconds. Nothing happens if no server has it.
+ */
+void remote_lend(const char *dir, const char *name);
+
+#endif
