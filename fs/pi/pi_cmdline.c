@@ -156,6 +156,19 @@ static void append(struct line *line, const char *text, size_t len)
 	line->len += len;
 }
 
+/* A quote that nothing closes would take in all that comes behind it. */
+static void append_word(struct line *line, struct word word)
+{
+	bool quoted = false;
+
+	for (size_t i = 0; i < word.len; i++)
+		quoted ^= word.text[i] == '"';
+	append(line, word.text, word.len);
+	if (quoted && line->len < PI_CMDLINE_MAX)
+		line->text[line->len] = '"';
+	line->len += quoted;
+}
+
 /* The path goes between commas and blanks, and the kernel formats it with the client's address. */
 static bool is_valid(const struct pi_netboot *boot)
 {
@@ -224,7 +237,7 @@ int pi_cmdline_rewrite(const char *text, size_t len, const struct pi_netboot *bo
 			has_root = true;
 		}
 		has_ip = has_ip || word_starts(unquoted(word), "ip=");
-		append(&line, word.text, word.len);
+		append_word(&line, word);
 	}
 	if (!has_root)
 		append_root(&line, boot, has_ip);

@@ -32,8 +32,9 @@ struct pi_netboot {
  *
  * The user's words stay, in their order. Left out are those that say where the root is (root=,
  * rootfstype=, rootflags=, nfsroot=, boot=, ip=, ro, rw), those that are about a disk (fsck.*,
- * resize), and init= where it names a first boot script of an image. What takes their place stands at
- * the end, or in front of "--", behind which the kernel reads nothing:
+ * resize), and init= where it names a first boot script of an image. A quote that is left open is
+ * closed. What takes their place stands at the end, or in front of "--", behind which the kernel reads
+ * nothing:
  *
  *     root=/dev/nfs nfsroot=IP:/PATH,v3,tcp,port=N,nolock,rsize=R,wsize=W rw ip=dhcp
  *

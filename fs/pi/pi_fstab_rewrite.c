@@ -116,13 +116,20 @@ static void append_bind(struct text *text, const char *path, bool read_only)
 	append(text, line, (size_t)len);
 }
 
-/* The device that fstab has at "/"; PI_DEVICE_OTHER: it does not say. */
+/*
+ * The device that fstab has at "/", or had before it was rewritten; PI_DEVICE_OTHER: it does not say.
+ */
 static struct pi_device root_device(const char *text)
 {
 	struct pi_fstab_entry entry;
 
-	while (pi_fstab_next(&text, &entry) == 0) {
-		if (strcmp(entry.path, "/") == 0)
+	while (*text) {
+		const char *line = starts(text, MARK) ? text + strlen(MARK) : text;
+		const char *end = text + strcspn(text, "\n");
+
+		text = *end ? end + 1 : end;
+		if (pi_fstab_next(&line, &entry) == 0 && line <= text &&
+		    strcmp(entry.path, "/") == 0)
 			return entry.device;
 	}
 	return (struct pi_device){.kind = PI_DEVICE_OTHER};

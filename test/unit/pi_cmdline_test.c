@@ -172,7 +172,7 @@ static void quotes_keep_a_word_together(void **state)
 	(void)state;
 	expect_plain("dyndbg=\"file a.c +p; root=/dev/x ro\" b \"root=/dev/sda1 x\" \"ip=none\" "
 		     "\"ro\" \"open root=/dev/sda1",
-		     "dyndbg=\"file a.c +p; root=/dev/x ro\" b \"open root=/dev/sda1 " ROOT
+		     "dyndbg=\"file a.c +p; root=/dev/x ro\" b \"open root=/dev/sda1\" " ROOT
 		     " ip=dhcp\n");
 }
 

@@ -120,6 +120,16 @@ static void device_nodes_of_the_disk_of_the_root_go(void **state)
 	       "/dev/sda1 /mnt/usb ext4 nofail 0 2\n");
 }
 
+static void disk_of_the_root_is_known_from_its_mark(void **state)
+{
+	(void)state;
+	expect("#bramble: /dev/sda2 / ext4 defaults 0 1\n/dev/sda3 /data ext4 defaults 0 2\n"
+	       "/dev/mmcblk0p1 /card vfat nofail 0 0\n",
+	       "#bramble: /dev/sda2 / ext4 defaults 0 1\n"
+	       "#bramble: /dev/sda3 /data ext4 defaults 0 2\n"
+	       "/dev/mmcblk0p1 /card vfat nofail 0 0\n");
+}
+
 static void all_that_is_not_the_image_stays(void **state)
 {
 	static const char text[] = "proc /proc proc defaults 0 0\n"
@@ -194,6 +204,7 @@ int main(void)
 		cmocka_unit_test(ubuntu_names_its_partitions_by_label),
 		cmocka_unit_test(swap_on_the_image_and_in_files_goes),
 		cmocka_unit_test(device_nodes_of_the_disk_of_the_root_go),
+		cmocka_unit_test(disk_of_the_root_is_known_from_its_mark),
 		cmocka_unit_test(all_that_is_not_the_image_stays),
 		cmocka_unit_test(volumes_that_the_tree_shows_are_the_image),
 		cmocka_unit_test(boot_partition_that_no_line_names_gets_one),
