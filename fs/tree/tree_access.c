@@ -127,15 +127,18 @@ static ssize_t read_acl(struct tree *tree, uint64_t id, uint8_t **out)
 	return n;
 }
 
-/* As tree_access, of a node whose attributes were read. */
-static int check_node(struct tree *tree, const struct tree_attr *attr,
-		      const struct tree_caller *caller, unsigned int wanted)
+int tree_access_node(struct tree *tree, const struct tree_attr *attr,
+		     const struct tree_caller *caller, unsigned int wanted)
 {
 	CLEANUP(freep) uint8_t *acl = NULL;
 	ssize_t n = 0;
 
-	/* the owner's permissions are in the mode, and so are the group's where they are none */
-	if (attr->uid != caller->uid && attr->mode & S_IRWXG && !S_ISLNK(attr->mode)) {
+	/*
+	 * The owner's permissions are in the mode, and so are the group's where they are none. No ACL
+	 * keeps the privileged from anything.
+	 */
+	if (attr->uid != caller->uid && attr->mode & S_IRWXG && !S_ISLNK(attr->mode) &&
+	    !caller->privileged) {
 		n = read_acl(tree, attr->id, &acl);
 		if (n < 0)
 			return (int)n;
@@ -149,7 +152,7 @@ int tree_access(struct tree *tree, uint64_t id, const struct tree_caller *caller
 	struct tree_attr attr;
 	int err = tree_getattr(tree, id, &attr);
 
-	return err ? err : check_node(tree, &attr, caller, wanted);
+	return err ? err : tree_access_node(tree, &attr, caller, wanted);
 }
 
 /* __check_sticky */
@@ -171,7 +174,7 @@ int tree_access_remove(struct tree *tree, uint64_t dir, uint64_t id,
 
 	if (err)
 		return err;
-	err = check_node(tree, &above, caller, TREE_MAY_WRITE | TREE_MAY_EXEC);
+	err = tree_access_node(tree, &above, caller, TREE_MAY_WRITE | TREE_MAY_EXEC);
 	if (err)
 		return err;
 	err = tree_getattr(tree, id, &node);

@@ -37,9 +37,11 @@ bool tree_caller_in_group(const struct tree_caller *caller, uint32_t gid);
 int tree_access_check(const struct tree_attr *attr, const void *acl, size_t acl_len,
 		      const struct tree_caller *caller, unsigned int wanted);
 
-/* The same for a node of a tree; also errors of reading it. */
+/* The same for a node of a tree; also errors of reading it. The second one has its attributes. */
 int tree_access(struct tree *tree, uint64_t id, const struct tree_caller *caller,
 		unsigned int wanted);
+int tree_access_node(struct tree *tree, const struct tree_attr *attr,
+		     const struct tree_caller *caller, unsigned int wanted);
 
 /*
  * Whether the sticky bit of a directory lets @caller remove or rename @node in it, -EPERM if not.
@@ -62,5 +64,36 @@ int tree_access_remove(struct tree *tree, uint64_t dir, uint64_t id,
  */
 int tree_access_setattr(const struct tree_attr *attr, const void *acl, size_t acl_len,
 			const struct tree_caller *caller, struct tree_setattr *set);
+
+/*
+ * For servers whose clients open files by themselves, and ask for data by a handle: the rules of the
+ * kernel's NFS server (fs/nfsd/vfs.c, nfsd_permission and its callers). A file may have been opened before
+ * its mode was changed, or to be executed: so its owner may read, write and cut it off whatever the mode
+ * says, and what may be executed may be read. All pass on errors of reading the ACL.
+ */
+
+/* TREE_MAY_READ or _WRITE of a file's data: 0, -EACCES. Of what is no file as tree_access_node. */
+int tree_access_data(struct tree *tree, const struct tree_attr *attr,
+		     const struct tree_caller *caller, unsigned int wanted);
+
+/* The bits of ACCESS (RFC 1813, 3.3.4). */
+#define TREE_RIGHT_READ 0x01u
+#define TREE_RIGHT_LOOKUP 0x02u /* of a directory */
+#define TREE_RIGHT_MODIFY 0x04u
+#define TREE_RIGHT_EXTEND 0x08u
+#define TREE_RIGHT_DELETE 0x10u /* of a directory: what is in it */
+#define TREE_RIGHT_EXECUTE 0x20u /* of what is no directory */
+
+/* Which of @asked (TREE_RIGHT_*) the caller has: by the mode and the ACL, not by who owns a file. */
+int tree_access_rights(struct tree *tree, const struct tree_attr *attr,
+		       const struct tree_caller *caller, unsigned int asked, unsigned int *out);
+
+/*
+ * As tree_access_setattr: 0, -EPERM, -EACCES. Besides the owner's right to cut off, one time alone may be
+ * set to now by whoever may write, and a new owner or group takes setuid and setgid off a mode that is
+ * set with it.
+ */
+int tree_access_data_setattr(struct tree *tree, const struct tree_attr *attr,
+			     const struct tree_caller *caller, struct tree_setattr *set);
 
 #endif
