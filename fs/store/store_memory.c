@@ -10,10 +10,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "store/store_ops.h"
-
-/* Of a block that nobody wrote: whoever takes it for zeros shall notice. */
-#define UNDEFINED_BYTE 0xdb
+#include "store/store_memory_medium.h"
 
 #define SECTOR 512u
 
@@ -23,42 +20,12 @@
 /* Deleted records are thrown out of the medium when there are more than this, and half of all. */
 #define DELETED_MAX 1024u
 
-struct block {
-	uint8_t *now; /* owned; NULL: undefined */
-	uint8_t *durable; /* owned; as it was at the last data_sync, if it was written since */
-	bool written; /* since then */
-};
-
-struct fault {
-	unsigned int calls;
-	unsigned int after; /* as many succeed */
-	int err; /* 0: all do */
-};
-
-struct memory {
-	struct store base;
-	pthread_rwlock_t lock; /* of the medium */
-	struct store_layer *records; /* owned; what is deleted stays for a while */
-	size_t deleted; /* records deleted since they were cleaned, at most */
-	struct block *blocks; /* owned */
-	size_t blocks_count;
-	size_t durable_count; /* of blocks_count, at the last data_sync */
-
-	pthread_mutex_t faults_lock;
-	struct fault faults[STORE_MEMORY_CALLS];
-	store_memory_hook_fn hook;
-	void *hook_ctx;
-};
-
-static const struct store_ops memory_ops;
-
 static struct memory *memory_of(struct store *store)
 {
 	return container_of(store, struct memory, base);
 }
 
-/* Before each call: whether it fails. */
-static int enter(struct memory *memory, enum store_memory_call call)
+int store_memory_enter(struct memory *memory, enum store_memory_call call)
 {
 	struct fault *fault = &memory->faults[call];
 	int err = 0;
@@ -164,11 +131,9 @@ static int memory_apply(struct store *store, const struct store_layer *layer, ui
 {
 	struct memory *memory = memory_of(store);
 	struct store_layer_record record;
-	int err = enter(memory, STORE_MEMORY_APPLY);
+	int err = store_memory_enter(memory, STORE_MEMORY_APPLY);
 	bool more;
 
-	(void)number;
-	(void)use;
 	if (err)
 		return err;
 	pthread_rwlock_wrlock(&memory->lock);
@@ -178,6 +143,7 @@ static int memory_apply(struct store *store, const struct store_layer *layer, ui
 		     more = store_layer_next(layer, &record))
 			memory->deleted += record.deleted;
 		clean_records(memory);
+		store_memory_log_applied(memory, number, use);
 	}
 	pthread_rwlock_unlock(&memory->lock);
 	return err;
@@ -187,12 +153,12 @@ static int memory_reserve(struct store *store, uint64_t bytes, bool urgent)
 {
 	(void)bytes;
 	(void)urgent;
-	return enter(memory_of(store), STORE_MEMORY_RESERVE);
+	return store_memory_enter(memory_of(store), STORE_MEMORY_RESERVE);
 }
 
 static int memory_mark_in_use(struct store *store)
 {
-	return enter(memory_of(store), STORE_MEMORY_MARK_IN_USE);
+	return store_memory_enter(memory_of(store), STORE_MEMORY_MARK_IN_USE);
 }
 
 /* Data --------------------------------------------------------------------------------------------- */
@@ -216,16 +182,12 @@ static bool part_next(size_t *len, uint64_t *offset, struct part *out)
 	return true;
 }
 
-static int memory_data_read(struct store *store, void *buf, size_t len, uint64_t offset)
+int store_memory_copy_out(const struct memory *memory, void *buf, size_t len, uint64_t offset)
 {
-	struct memory *memory = memory_of(store);
-	int err = enter(memory, STORE_MEMORY_DATA_READ);
 	uint8_t *to = buf;
 	struct part part;
+	int err = 0;
 
-	if (err)
-		return err;
-	pthread_rwlock_rdlock(&memory->lock);
 	for (; part_next(&len, &offset, &part); to += part.len) {
 		const uint8_t *now = NULL;
 
@@ -238,6 +200,18 @@ static int memory_data_read(struct store *store, void *buf, size_t len, uint64_t
 		else
 			memset(to, UNDEFINED_BYTE, part.len);
 	}
+	return err;
+}
+
+static int memory_data_read(struct store *store, void *buf, size_t len, uint64_t offset)
+{
+	struct memory *memory = memory_of(store);
+	int err = store_memory_enter(memory, STORE_MEMORY_DATA_READ);
+
+	if (err)
+		return err;
+	pthread_rwlock_rdlock(&memory->lock);
+	err = store_memory_copy_out(memory, buf, len, offset);
 	pthread_rwlock_unlock(&memory->lock);
 	return err;
 }
@@ -263,42 +237,54 @@ static int block_open(struct block *block)
 	return 0;
 }
 
+int store_memory_copy_in(struct memory *memory, const void *buf, size_t len, uint64_t offset)
+{
+	const uint8_t *from = buf;
+	struct part part;
+
+	for (; part_next(&len, &offset, &part); from += part.len) {
+		int err = -EIO;
+
+		if (part.block < memory->blocks_count)
+			err = block_open(&memory->blocks[part.block]);
+		if (err)
+			return err;
+		memcpy(memory->blocks[part.block].now + part.into, from, part.len);
+	}
+	return 0;
+}
+
 static int memory_data_write(struct store *store, const void *buf, size_t len, uint64_t offset)
 {
 	struct memory *memory = memory_of(store);
-	int err = enter(memory, STORE_MEMORY_DATA_WRITE);
-	const uint8_t *from = buf;
-	struct part part;
+	int err = store_memory_enter(memory, STORE_MEMORY_DATA_WRITE);
 
 	if (err)
 		return err;
 	pthread_rwlock_wrlock(&memory->lock);
-	for (; err == 0 && part_next(&len, &offset, &part); from += part.len) {
-		if (part.block >= memory->blocks_count) {
-			err = -EIO;
-			break;
-		}
-		err = block_open(&memory->blocks[part.block]);
-		if (err == 0)
-			memcpy(memory->blocks[part.block].now + part.into, from, part.len);
-	}
+	err = store_memory_copy_in(memory, buf, len, offset);
 	pthread_rwlock_unlock(&memory->lock);
 	return err;
+}
+
+/* What it has now is durable. */
+static void block_settle(struct block *block)
+{
+	free(block->durable);
+	block->durable = NULL;
+	block->written = false;
 }
 
 static int memory_data_sync(struct store *store)
 {
 	struct memory *memory = memory_of(store);
-	int err = enter(memory, STORE_MEMORY_DATA_SYNC);
+	int err = store_memory_enter(memory, STORE_MEMORY_DATA_SYNC);
 
 	if (err)
 		return err;
 	pthread_rwlock_wrlock(&memory->lock);
-	for (size_t i = 0; i < memory->blocks_count; i++) {
-		free(memory->blocks[i].durable);
-		memory->blocks[i].durable = NULL;
-		memory->blocks[i].written = false;
-	}
+	for (size_t i = 0; i < memory->blocks_count; i++)
+		block_settle(&memory->blocks[i]);
 	memory->durable_count = memory->blocks_count;
 	pthread_rwlock_unlock(&memory->lock);
 	return 0;
@@ -316,14 +302,14 @@ static void memory_data_punch(struct store *store, uint64_t offset, uint64_t len
 	struct memory *memory = memory_of(store);
 	size_t first = (size_t)(offset / STORE_BLOCK);
 
-	enter(memory, STORE_MEMORY_DATA_PUNCH);
+	store_memory_enter(memory, STORE_MEMORY_DATA_PUNCH);
 	pthread_rwlock_wrlock(&memory->lock);
 	for (size_t i = first; i < first + len / STORE_BLOCK && i < memory->blocks_count; i++)
 		block_drop(&memory->blocks[i]);
 	pthread_rwlock_unlock(&memory->lock);
 }
 
-static int resize_locked(struct memory *memory, size_t count)
+int store_memory_resize(struct memory *memory, size_t count)
 {
 	struct block *blocks;
 
@@ -345,12 +331,12 @@ static int resize_locked(struct memory *memory, size_t count)
 static int memory_data_resize(struct store *store, uint64_t bytes)
 {
 	struct memory *memory = memory_of(store);
-	int err = enter(memory, STORE_MEMORY_DATA_RESIZE);
+	int err = store_memory_enter(memory, STORE_MEMORY_DATA_RESIZE);
 
 	if (err)
 		return err;
 	pthread_rwlock_wrlock(&memory->lock);
-	err = resize_locked(memory, (size_t)(bytes / STORE_BLOCK));
+	err = store_memory_resize(memory, (size_t)(bytes / STORE_BLOCK));
 	pthread_rwlock_unlock(&memory->lock);
 	return err;
 }
@@ -372,6 +358,7 @@ static int memory_usage(struct store *store, struct store_usage *out)
 
 static void memory_free(struct memory *memory)
 {
+	store_memory_log_finish(memory);
 	store_layer_destroy(memory->records);
 	for (size_t i = 0; i < memory->blocks_count; i++)
 		block_drop(&memory->blocks[i]);
@@ -389,20 +376,20 @@ static int memory_close(struct store *store, bool clean)
 	return 0;
 }
 
-static const struct store_ops memory_ops = {
-	.kind = "memory",
-	.get = memory_get,
-	.walk = memory_walk,
-	.apply = memory_apply,
-	.reserve = memory_reserve,
-	.data_read = memory_data_read,
-	.data_write = memory_data_write,
-	.data_sync = memory_data_sync,
-	.data_punch = memory_data_punch,
-	.data_resize = memory_data_resize,
-	.mark_in_use = memory_mark_in_use,
-	.usage = memory_usage,
-	.close = memory_close,
+/* Of both kinds. */
+#define MEMORY_CALLS                                                                               \
+	.kind = "memory", .get = memory_get, .walk = memory_walk, .apply = memory_apply,           \
+	.reserve = memory_reserve, .data_read = memory_data_read, .data_write = memory_data_write, \
+	.data_sync = memory_data_sync, .data_punch = memory_data_punch,                            \
+	.data_resize = memory_data_resize, .mark_in_use = memory_mark_in_use,                      \
+	.usage = memory_usage, .close = memory_close
+
+static const struct store_ops memory_ops = {MEMORY_CALLS};
+
+static const struct store_ops logging_ops = {
+	MEMORY_CALLS,
+	.log = store_memory_log,
+	.log_state = store_memory_log_state,
 };
 
 static int memory_create(struct memory **out)
@@ -424,10 +411,10 @@ static int memory_create(struct memory **out)
 }
 
 /* Makes a store of @memory, which has its blocks and records; frees it if that fails. */
-static int memory_open(struct memory *memory, const struct store_options *options,
-		       struct store **out)
+static int memory_open(struct memory *memory, const struct store_ops *ops,
+		       const struct store_options *options, struct store **out)
 {
-	int err = store_init(&memory->base, &memory_ops, options,
+	int err = store_init(&memory->base, ops, options,
 			     (uint64_t)memory->blocks_count * STORE_BLOCK);
 
 	if (err) {
@@ -438,7 +425,8 @@ static int memory_open(struct memory *memory, const struct store_options *option
 	return 0;
 }
 
-int store_memory_open(const struct store_options *options, struct store **out)
+static int create_empty(const struct store_ops *ops, const struct store_options *options,
+			struct store **out)
 {
 	struct memory *memory;
 	int err = memory_create(&memory);
@@ -450,7 +438,17 @@ int store_memory_open(const struct store_options *options, struct store **out)
 		memory_free(memory);
 		return err;
 	}
-	return memory_open(memory, options, out);
+	return memory_open(memory, ops, options, out);
+}
+
+int store_memory_open(const struct store_options *options, struct store **out)
+{
+	return create_empty(&memory_ops, options, out);
+}
+
+int store_memory_open_logging(const struct store_options *options, struct store **out)
+{
+	return create_empty(&logging_ops, options, out);
 }
 
 int store_memory_create(struct store **out)
@@ -524,10 +522,15 @@ static int memory_survive(const struct memory *from, uint64_t seed, struct memor
 
 	if (err)
 		return err;
-	err = resize_locked(to, from->durable_count < from->blocks_count ? from->durable_count
-									 : from->blocks_count);
+	err = store_memory_resize(to, from->durable_count < from->blocks_count
+					      ? from->durable_count
+					      : from->blocks_count);
 	for (size_t i = 0; i < to->blocks_count && err == 0; i++)
 		err = block_survive(&from->blocks[i], &seed, &to->blocks[i]);
+	if (err == 0)
+		err = store_memory_log_replay(from, to);
+	for (size_t i = 0; i < to->blocks_count; i++)
+		block_settle(&to->blocks[i]);
 	to->durable_count = to->blocks_count;
 	return err;
 }
@@ -548,7 +551,7 @@ int store_memory_cut_power(struct store *store, const struct store_options *opti
 		memory_free(memory);
 		return err;
 	}
-	return memory_open(memory, options, out);
+	return memory_open(memory, store->ops, options, out);
 }
 
 int store_memory_flip(struct store *store, const struct store_key *key, size_t bit)

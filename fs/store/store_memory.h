@@ -12,6 +12,7 @@
 /* What the core asks of the medium. */
 enum store_memory_call {
 	STORE_MEMORY_APPLY,
+	STORE_MEMORY_LOG,
 	STORE_MEMORY_RESERVE,
 	STORE_MEMORY_DATA_READ,
 	STORE_MEMORY_DATA_WRITE,
@@ -24,6 +25,12 @@ enum store_memory_call {
 
 /* As store_memory_create, with options. */
 int store_memory_open(const struct store_options *options, struct store **out);
+
+/* The same for a medium that has a log. */
+int store_memory_open_logging(const struct store_options *options, struct store **out);
+
+/* The log is long, until the next entry that is the last one of its part. */
+void store_memory_log_lengthen(struct store *store);
 
 /*
  * @after calls of @call succeed, those behind fail with @err and do nothing, until this is called

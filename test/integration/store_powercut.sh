@@ -5,12 +5,12 @@ source "$(dirname "$0")/lib.sh"
 support=$BRAMBLE_BUILD/test/support
 run=$support/store_run
 
-# load SEED COUNT EVERY: records what a writer does to the new folder `store`, to the file `log`
+# load SEED COUNT EVERY [writer]: records what a writer does to the new folder `store`, to the file `log`
 load() {
 	rm -rf store log
 	mkdir store
 	recorded "$run" create store
-	recorded "$run" write store "$1" "$2" "$3"
+	recorded "$run" write store "$@"
 }
 
 recorded() {
@@ -26,7 +26,10 @@ cat out
 load 9 150 4
 expect 0 "$support/powercut_replay" log - state 1 2 "$run" survive 9
 cat out
+load 4 150 2 writer
+expect 0 "$support/powercut_replay" log - state 1 2 "$run" survive 4
+cat out
 
 # whoever proves must find: a disk that forgets what was synced
 export POWERCUT_LYING_DISK=1
-expect 1 "$support/powercut_replay" log - state 1 4 "$run" survive 9
+expect 1 "$support/powercut_replay" log - state 1 4 "$run" survive 4

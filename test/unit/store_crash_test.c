@@ -112,6 +112,7 @@ static int before_call(void *ctx, enum store_memory_call call)
 		return 0;
 	switch (call) {
 	case STORE_MEMORY_APPLY:
+	case STORE_MEMORY_LOG:
 	case STORE_MEMORY_RESERVE:
 	case STORE_MEMORY_DATA_WRITE:
 	case STORE_MEMORY_DATA_SYNC:
@@ -197,7 +198,7 @@ static void commit_some(struct load *load)
 	memcpy(load->files, before, sizeof(before));
 }
 
-static void run_load(uint64_t random, bool faults)
+static void run_load(uint64_t random, bool faults, bool logging)
 {
 	struct load *load = calloc(1, sizeof(*load));
 	int err;
@@ -205,7 +206,10 @@ static void run_load(uint64_t random, bool faults)
 	assert_non_null(load);
 	load->random = random;
 	load->faults = faults;
-	assert_int_equal(store_memory_create(&load->store), 0);
+	if (logging)
+		assert_int_equal(store_memory_open_logging(NULL, &load->store), 0);
+	else
+		assert_int_equal(store_memory_create(&load->store), 0);
 	store_memory_set_hook(load->store, before_call, load);
 	while (load->commits < COMMITS) {
 		commit_some(load);
@@ -214,6 +218,8 @@ static void run_load(uint64_t random, bool faults)
 				assert_content(load->store, &load->files[i]);
 		if (next_random(load, 4))
 			continue;
+		if (logging && next_random(load, 8) == 0)
+			store_memory_log_lengthen(load->store);
 		err = store_sync(load->store);
 		if (err == 0)
 			load->durable = load->commits;
@@ -233,14 +239,21 @@ static void power_cut_leaves_a_committed_state(void **state)
 {
 	(void)state;
 	for (uint64_t random = 1; random <= 2; random++)
-		run_load(random, false);
+		run_load(random, false, false);
 }
 
 static void full_disk_changes_nothing_about_that(void **state)
 {
 	(void)state;
 	for (uint64_t random = 3; random <= 5; random++)
-		run_load(random, true);
+		run_load(random, true, false);
+}
+
+static void log_changes_nothing_about_that(void **state)
+{
+	(void)state;
+	for (uint64_t random = 6; random <= 11; random++)
+		run_load(random, random % 2, true);
 }
 
 int main(void)
@@ -248,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(power_cut_leaves_a_committed_state),
 		cmocka_unit_test(full_disk_changes_nothing_about_that),
+		cmocka_unit_test(log_changes_nothing_about_that),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
