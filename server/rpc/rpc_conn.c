@@ -130,12 +130,6 @@ static size_t room_wanted(const struct rpc_conn *conn)
 	return wanted;
 }
 
-/* Where what is left of the input begins. */
-static size_t rest_start(const struct rpc_conn *conn)
-{
-	return conn->record.begun ? conn->record.body : conn->in_pos;
-}
-
 /* Moves what is left of the input to the beginning of @to, which may be the same buffer. */
 static void move_rest(struct rpc_conn *conn, struct rpc_buffer *to)
 {
@@ -176,7 +170,8 @@ static bool make_room(struct rpc_conn *conn)
 		wanted = RPC_BUFFER_USUAL;
 	if (!conn->in || conn->in->size < wanted)
 		return move_to_buffer(conn, wanted);
-	if (conn->in->size - rest_start(conn) >= room_wanted(conn))
+	/* behind the end, since marks that were taken out left a gap */
+	if (conn->in->size - conn->in_end >= conn->record.left + READ_MIN)
 		return true;
 	/* calls that are under way may have their arguments here */
 	if (conn->in->refs > 1)
