@@ -7,8 +7,9 @@
  *
  * The second volume is composed at PATH. With --overlay a changed overlay is put above, and what is
  * below it would wait now and then; else its image would, and it is opened anew for each question, so
- * that nothing is remembered. Prints how many answers there were and how many times one would have had
- * to wait; exits 1 where an answer is wrong.
+ * that nothing is remembered. Where bytes of a file are said to lie in the image they are compared, too.
+ * Prints how many answers there were and how many times one would have had to wait; exits 1 where an
+ * answer is wrong.
  */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -49,7 +50,7 @@ struct twin {
 	bool overlay;
 };
 
-static uint64_t answers, waits;
+static uint64_t answers, waits, mapped;
 static unsigned int logged;
 static bool failed;
 
@@ -309,6 +310,41 @@ static void release(struct found *found)
 	free(found->ids);
 }
 
+/* What the tree says lies in the image lies there. */
+static void check_map(struct tree *tree, uint64_t id, uint64_t size)
+{
+	static char read[BUFFER_BYTES], there[BUFFER_BYTES];
+	struct tree_extent extent;
+	uint64_t offset = 0;
+
+	while (offset < size && offset < 64 * BUFFER_BYTES) {
+		ssize_t n;
+		int err = tree_map(tree, id, offset, sizeof(there), &extent);
+
+		if (err && err != -EOPNOTSUPP) {
+			fprintf(stderr, "node %" PRIu64 ": no map: %s\n", id, strerror(-err));
+			failed = true;
+			return;
+		}
+		if (err) {
+			offset = (offset / 4096 + 1) * 4096;
+			continue;
+		}
+		n = tree_read(tree, id, read, extent.len, offset);
+		if (extent.len == 0 || extent.len > sizeof(there) || n != (ssize_t)extent.len ||
+		    pread(extent.fd, there, extent.len, (off_t)extent.offset) != n ||
+		    memcmp(read, there, extent.len) != 0) {
+			fprintf(stderr,
+				"node %" PRIu64 ": not where the map says, at %" PRIu64 "\n", id,
+				offset);
+			failed = true;
+			return;
+		}
+		mapped += extent.len;
+		offset += extent.len;
+	}
+}
+
 static void ask_about(struct twin *twin, uint64_t id)
 {
 	static const size_t lengths[] = {1, 4096, BUFFER_BYTES};
@@ -318,6 +354,8 @@ static void ask_about(struct twin *twin, uint64_t id)
 
 	if (tree_getattr(twin->plain, id, &attr))
 		memset(&attr, 0, sizeof(attr));
+	if (S_ISREG(attr.mode))
+		check_map(twin->plain, id, attr.size);
 	for (int i = 0; i < ASKS; i++) {
 		q.ask = (enum ask)i;
 		if (q.ask == ASK_GETATTR || q.ask == ASK_READDIR || q.ask == ASK_READLINK ||
@@ -536,7 +574,8 @@ int main(int argc, char **argv)
 		image_close(twin.volumes[i].flaky);
 		image_close(twin.volumes[i].img);
 	}
-	printf("%" PRIu64 " answers, %" PRIu64 " would have waited\n", answers, waits);
+	printf("%" PRIu64 " answers, %" PRIu64 " would have waited, %" PRIu64 " bytes are mapped\n",
+	       answers, waits, mapped);
 	if (waits == 0)
 		die("nothing would have waited", -EINVAL);
 	return failed;
