@@ -162,26 +162,9 @@ void nfs_wcc_unchanged(struct nfs_op *op, uint64_t id, struct nfs_wcc *out)
 	out->ctime = out->after.attr.ctime;
 }
 
-/* Permissions --------------------------------------------------------------------------------- */
-
 int nfs_may(struct nfs_op *op, const struct tree_attr *attr, unsigned int wanted)
 {
-	/* no ACL keeps root from anything */
-	if (op->caller.privileged)
-		return tree_access_check(attr, NULL, 0, &op->caller, wanted);
-	return tree_access(op->tree, attr->id, &op->caller, wanted);
-}
-
-int nfs_may_data(struct nfs_op *op, const struct tree_attr *attr, unsigned int wanted)
-{
-	int err;
-
-	if (attr->uid == op->caller.uid)
-		return 0;
-	err = nfs_may(op, attr, wanted);
-	if (err == -EACCES && wanted == TREE_MAY_READ)
-		err = nfs_may(op, attr, TREE_MAY_EXEC);
-	return err;
+	return tree_access_node(op->tree, attr, &op->caller, wanted);
 }
 
 /* Of changes ---------------------------------------------------------------------------------- */

@@ -124,12 +124,6 @@ void nfs_wcc_unchanged(struct nfs_op *op, uint64_t id, struct nfs_wcc *out);
 /* Whether the caller may do all of @wanted (TREE_MAY_*) with a node: 0, -EACCES, or of reading it. */
 int nfs_may(struct nfs_op *op, const struct tree_attr *attr, unsigned int wanted);
 
-/*
- * The same for the data of a file. An owner who has opened it may go on after the mode was changed, and
- * what may be executed may be read for that (nfsd_permission of the kernel).
- */
-int nfs_may_data(struct nfs_op *op, const struct tree_attr *attr, unsigned int wanted);
-
 /* The file system that a node is on, as NFS tells them apart. */
 int nfs_fsid(struct nfs_op *op, uint64_t id, uint64_t *out);
 

@@ -62,53 +62,13 @@ int nfs_set_of(const sattr3 *attributes, struct tree_setattr *out)
 	return err;
 }
 
-/* What whoever may write to a file may set, though it is not his: both times, to now. */
-#define BOTH_NOW (TREE_SET_ATIME_NOW | TREE_SET_MTIME_NOW)
-
-static bool is_touch(unsigned int valid)
-{
-	return (valid & BOTH_NOW) == BOTH_NOW && !(valid & (TREE_SET_ATIME | TREE_SET_MTIME));
-}
-
-/* Whether the caller may set what is judged by writing; *@out: what that is. */
-static int may_write(struct nfs_op *op, const struct tree_attr *attr, unsigned int valid,
-		     unsigned int *out)
-{
-	int err;
-
-	*out = valid & TREE_SET_SIZE;
-	if (*out && S_ISDIR(attr->mode))
-		return -EISDIR;
-	if (*out && !S_ISREG(attr->mode))
-		return -EINVAL;
-	if (*out) {
-		err = nfs_may_data(op, attr, TREE_MAY_WRITE);
-		if (err)
-			return err;
-	}
-	if (op->caller.privileged || op->caller.uid == attr->uid || !is_touch(valid))
-		return 0;
-	*out |= BOTH_NOW;
-	return nfs_may(op, attr, TREE_MAY_WRITE);
-}
-
-/*
- * Whether the caller may do it, by the tree's rules; but the owner may cut off a file whatever its mode
- * is, because it may have been opened before (nfsd_setattr of the kernel).
- */
 static int may_set(struct nfs_op *op, const struct tree_attr *attr, struct tree_setattr *set)
 {
-	unsigned int judged;
-	int err = may_write(op, attr, set->valid, &judged);
-
-	if (err)
-		return err;
-	set->valid &= ~judged;
-	err = tree_access_setattr(attr, NULL, 0, &op->caller, set);
-	set->valid |= judged;
-	if (judged & TREE_SET_SIZE && !op->caller.privileged)
-		set->valid |= TREE_SET_DROP_PRIVILEGE;
-	return err;
+	if (set->valid & TREE_SET_SIZE && S_ISDIR(attr->mode))
+		return -EISDIR;
+	if (set->valid & TREE_SET_SIZE && !S_ISREG(attr->mode))
+		return -EINVAL;
+	return tree_access_data_setattr(op->tree, attr, &op->caller, set);
 }
 
 int nfs_set(struct nfs_op *op, uint64_t id, const struct tree_attr *attr, struct tree_setattr *set)
@@ -191,7 +151,7 @@ static int check_writable(struct nfs_op *op, const struct tree_attr *attr)
 		return -EISDIR;
 	if (!S_ISREG(attr->mode))
 		return -EINVAL;
-	return nfs_may_data(op, attr, TREE_MAY_WRITE);
+	return tree_access_data(op->tree, attr, &op->caller, TREE_MAY_WRITE);
 }
 
 static int write_data(struct nfs_op *op, const struct writing *writing)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* GETATTR, LOOKUP, ACCESS, READLINK and READ (RFC 1813, 3.3.1 and 3.3.3 to 3.3.6): the hot path. */
+#include <assert.h>
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -69,49 +70,17 @@ int nfs_lookup(struct nfs_op *op)
 
 /* ACCESS -------------------------------------------------------------------------------------- */
 
-/* What a node needs to be permitted for a bit of ACCESS; the table of the kernel's nfsd_access. */
-struct access_row {
-	uint32_t bit;
-	unsigned int file;
-	unsigned int dir; /* 0: the bit means nothing there */
-};
-
-static const struct access_row access_rows[] = {
-	{ACCESS3_READ, TREE_MAY_READ, TREE_MAY_READ},
-	{ACCESS3_LOOKUP, 0, TREE_MAY_EXEC},
-	{ACCESS3_MODIFY, TREE_MAY_WRITE, TREE_MAY_EXEC | TREE_MAY_WRITE},
-	{ACCESS3_EXTEND, TREE_MAY_WRITE, TREE_MAY_EXEC | TREE_MAY_WRITE},
-	{ACCESS3_DELETE, 0, TREE_MAY_EXEC | TREE_MAY_WRITE},
-	{ACCESS3_EXECUTE, TREE_MAY_EXEC, 0},
-};
-
-/* Which of read, write and execute the caller has. */
-static int rights_of(struct nfs_op *op, const struct tree_attr *attr, unsigned int *out)
-{
-	static const unsigned int each[] = {TREE_MAY_READ, TREE_MAY_WRITE, TREE_MAY_EXEC};
-	unsigned int rights = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(each); i++) {
-		int err = nfs_may(op, attr, each[i]);
-
-		if (err && err != -EACCES)
-			return err;
-		rights |= err ? 0 : each[i];
-	}
-	/* devices and pipes of a file system that nothing can be written to may be written to */
-	if (!tree_is_writable(op->tree) && (S_ISREG(attr->mode) || S_ISDIR(attr->mode)))
-		rights &= ~TREE_MAY_WRITE;
-	*out = rights;
-	return 0;
-}
+static_assert(TREE_RIGHT_READ == ACCESS3_READ && TREE_RIGHT_LOOKUP == ACCESS3_LOOKUP &&
+		      TREE_RIGHT_MODIFY == ACCESS3_MODIFY && TREE_RIGHT_EXTEND == ACCESS3_EXTEND &&
+		      TREE_RIGHT_DELETE == ACCESS3_DELETE && TREE_RIGHT_EXECUTE == ACCESS3_EXECUTE,
+	      "the bits of RFC 1813");
 
 int nfs_access(struct nfs_op *op)
 {
 	struct nfs_args args = op->behind;
 	const uint32_t asked = nfs_take32(&args);
 	struct nfs_attr attr;
-	unsigned int rights;
-	uint32_t given = 0;
+	unsigned int given;
 	uint8_t *p;
 	int err;
 
@@ -120,16 +89,9 @@ int nfs_access(struct nfs_op *op)
 	err = nfs_attr_get(op, op->id, &attr);
 	if (err)
 		return nfs_fail(op, err);
-	err = rights_of(op, &attr.attr, &rights);
+	err = tree_access_rights(op->tree, &attr.attr, &op->caller, asked, &given);
 	if (err)
 		return nfs_fail_attr(op, err, &attr);
-	for (size_t i = 0; i < ARRAY_SIZE(access_rows); i++) {
-		const struct access_row *row = &access_rows[i];
-		const unsigned int needed = S_ISDIR(attr.attr.mode) ? row->dir : row->file;
-
-		if (needed && asked & row->bit && !(needed & ~rights))
-			given |= row->bit;
-	}
 	p = nfs_answer(op, 0, NFS_POST_ATTR_BYTES + NFS_WORD);
 	if (!p)
 		return -ENOMEM;
@@ -166,7 +128,7 @@ static int check_readable(struct nfs_op *op, const struct tree_attr *attr)
 		return -EISDIR;
 	if (!S_ISREG(attr->mode))
 		return -EINVAL;
-	return nfs_may_data(op, attr, TREE_MAY_READ);
+	return tree_access_data(op->tree, attr, &op->caller, TREE_MAY_READ);
 }
 
 /* What stands in front of the data. */

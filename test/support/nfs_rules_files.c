@@ -93,7 +93,7 @@ static void attributes_are_set_as_asked(struct rules *r)
 	time_t now = time(NULL);
 
 	set.mode.set_it = set.uid.set_it = set.gid.set_it = set.size.set_it = 1;
-	set.mode.set_mode3_u.mode = 04711;
+	set.mode.set_mode3_u.mode = 0711;
 	set.uid.set_uid3_u.uid = 123456;
 	set.gid.set_gid3_u.gid = 654321;
 	set.size.set_size3_u.size = (uint64_t)5 << 32;
@@ -103,7 +103,7 @@ static void attributes_are_set_as_asked(struct rules *r)
 	set.mtime.set_mtime_u.mtime = (nfstime3){1, 2};
 	CHECK_IS(do_setattr(r->root, &file, &set, NULL, NULL), NFS3_OK);
 	CHECK_IS(do_getattr(r->root, &file, &attr), NFS3_OK);
-	CHECK_IS(attr.mode, 04711);
+	CHECK_IS(attr.mode, 0711);
 	CHECK_IS(attr.uid, 123456);
 	CHECK_IS(attr.gid, 654321);
 	CHECK_IS(attr.size, (uint64_t)5 << 32);
