@@ -141,11 +141,21 @@ static int walk_all(struct replay *replay, uint64_t applied, store_replay_fn tak
 	return 0;
 }
 
-/* Whether behind @chain there is an entry from number @expected on. */
-static int look_behind(struct replay *replay, const struct chain *chain, uint64_t expected)
+static int missing(const struct replay *replay, uint64_t number, uint64_t offset, uint64_t expected)
+{
+	log_error("store: %s: damaged: entry %llu is at byte %llu, entry %llu is nowhere",
+		  replay->log->name, (unsigned long long)number, (unsigned long long)offset,
+		  (unsigned long long)expected);
+	return -EUCLEAN;
+}
+
+/* Whether at the start of @chain or behind it there is an entry from number @expected on. */
+static int look_beyond(struct replay *replay, const struct chain *chain, uint64_t expected)
 {
 	unsigned int lookalikes = 0;
 
+	if (chain->count && chain->first >= expected)
+		return missing(replay, chain->first, chain->start, expected);
 	for (uint64_t offset = chain->end; offset < chain->limit; offset += STORE_ENTRY_ALIGN) {
 		uint64_t number = 0;
 		size_t size = 0;
@@ -157,10 +167,7 @@ static int look_behind(struct replay *replay, const struct chain *chain, uint64_
 			continue;
 		if (!store_entry_is_whole(replay->bytes, size) && ++lookalikes < LOOKALIKES_MAX)
 			continue;
-		log_error("store: %s: damaged: entry %llu is at byte %llu, entry %llu is nowhere",
-			  replay->log->name, (unsigned long long)number, (unsigned long long)offset,
-			  (unsigned long long)expected);
-		return -EUCLEAN;
+		return missing(replay, number, offset, expected);
 	}
 	return 0;
 }
@@ -182,7 +189,7 @@ static int replay_log(struct replay *replay, uint64_t applied, store_replay_fn t
 	if (!err)
 		err = walk_all(replay, applied, NULL, NULL, &last);
 	for (unsigned int i = 0; !err && i < LOG_HALVES; i++)
-		err = look_behind(replay, &replay->chains[i], last + 1);
+		err = look_beyond(replay, &replay->chains[i], last + 1);
 	return err ? err : walk_all(replay, applied, take, ctx, out_last);
 }
 
