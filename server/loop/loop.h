@@ -225,8 +225,8 @@ int loop_listen(struct loop *loop, struct loop_listener *listener,
 		const struct sockaddr_in *address, int fd, loop_accept_fn accept);
 
 /*
- * A socket of the file system at @path with @mode; one that nobody listens at is replaced, else
- * -EADDRINUSE. loop_listener_close removes it.
+ * A socket of the file system at @path with @mode; one that nobody listens at is replaced, anything
+ * else there is -EADDRINUSE. loop_listener_close removes it.
  */
 int loop_listen_unix(struct loop *loop, struct loop_listener *listener, const char *path,
 		     mode_t mode, loop_accept_fn accept);

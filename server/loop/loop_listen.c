@@ -119,13 +119,14 @@ int loop_listen(struct loop *loop, struct loop_listener *listener,
 	return 0;
 }
 
-/* Whether somebody listens at @address. */
-static bool is_listened_at(const struct sockaddr_un *address)
+/* Whether what is at @address is to stay: somebody listens there, or it is no socket. */
+static bool is_in_use(const struct sockaddr_un *address)
 {
 	CLEANUP(closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	struct stat st;
 
-	if (fd < 0)
-		return true; /* not known: nothing is taken away */
+	if (fd < 0 || lstat(address->sun_path, &st) || !S_ISSOCK(st.st_mode))
+		return true;
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0)
 		return true;
 	return errno != ECONNREFUSED;
@@ -139,7 +140,7 @@ static int bind_unix(int fd, const struct sockaddr_un *address, mode_t mode)
 	if (bind(fd, (const struct sockaddr *)address, sizeof(*address))) {
 		if (errno != EADDRINUSE)
 			return -errno;
-		if (is_listened_at(address))
+		if (is_in_use(address))
 			return -EADDRINUSE;
 		if (unlink(address->sun_path) ||
 		    bind(fd, (const struct sockaddr *)address, sizeof(*address)))
