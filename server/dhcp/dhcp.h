@@ -65,9 +65,9 @@ struct dhcp_options {
 	enum dhcp_mode mode;
 	const char *interface; /* borrowed; NULL: all */
 	struct in_addr address; /* the server's; 0.0.0.0: that of the interface of each request */
-	uint16_t port; /* 67 */
-	uint16_t proxy_port; /* 4011; 0: none */
-	uint16_t client_port; /* 68 */
+	uint16_t port; /* 67, or 0 for that */
+	uint16_t proxy_port; /* 4011; 0: none. In proxy mode alone */
+	uint16_t client_port; /* 68, or 0 for that */
 	int fd, proxy_fd; /* bound sockets to take over; 0 or less: none */
 	struct dhcp_pool pool;
 };
@@ -78,12 +78,20 @@ struct dhcp_site {
 	/* Something was sent to the client: "offer", "ack", "nak"; @address is 0.0.0.0 in proxy mode. */
 	void (*answered)(void *ctx, const struct dhcp_client *client, const char *what,
 			 struct in_addr address);
+	/*
+	 * Full mode, on the loop, must not wait: whether @address is reserved for another machine than
+	 * @mac. NULL: no address of the pool is reserved.
+	 */
+	bool (*reserved)(void *ctx, struct in_addr address, const uint8_t mac[DHCP_MAC_BYTES]);
 	void *ctx;
 };
 
 struct dhcp_server;
 
-/* @site is copied, its ctx borrowed. Errors of bind(2), not logged. */
+/*
+ * @site is copied, its ctx borrowed. Errors of bind(2), not logged; -EINVAL for a pool that is none. Leases
+ * that cannot be read are logged, and as if there were none.
+ */
 int dhcp_server_create(struct loop *loop, const struct dhcp_options *options,
 		       const struct dhcp_site *site, struct dhcp_server **out);
 
@@ -94,7 +102,10 @@ void dhcp_server_calm(struct dhcp_server *server, const uint8_t mac[DHCP_MAC_BYT
 bool dhcp_server_lease(const struct dhcp_server *server, struct in_addr address,
 		       uint8_t out_mac[DHCP_MAC_BYTES]);
 
-/* Leases are saved. Accepts NULL. */
+/*
+ * Leases are saved, which waits for the disk. If a worker is saving them, the loop has to run a little
+ * longer to free what it has. Accepts NULL.
+ */
 void dhcp_server_destroy(struct dhcp_server *server);
 
 #endif
