@@ -211,6 +211,7 @@ static int embedded_apply(struct store *base, const struct store_layer *layer, u
 	if (ended)
 		own.has_log = false;
 	own.applied = number;
+	own.data_blocks = store->synced_blocks;
 	err = store_embedded_write(store, layer, own.has_log || ended ? &own : NULL);
 	/* with -ENOMEM it may count already */
 	if (err && err != -ENOMEM && started)
@@ -274,8 +275,12 @@ static int embedded_data_allocate(struct store *base, uint64_t offset, uint64_t 
 static int embedded_data_sync(struct store *base)
 {
 	struct store_embedded *store = embedded(base);
+	uint64_t blocks = base->data_blocks;
+	int err = store->relaxed ? 0 : store_datafile_sync(&store->data);
 
-	return store->relaxed ? 0 : store_datafile_sync(&store->data);
+	if (!err)
+		store->synced_blocks = blocks;
+	return err;
 }
 
 static void embedded_data_punch(struct store *base, uint64_t offset, uint64_t len)
@@ -285,7 +290,13 @@ static void embedded_data_punch(struct store *base, uint64_t offset, uint64_t le
 
 static int embedded_data_resize(struct store *base, uint64_t bytes)
 {
-	return store_datafile_resize(&embedded(base)->data, bytes);
+	struct store_embedded *store = embedded(base);
+	int err = store_datafile_resize(&store->data, bytes);
+
+	/* cut off: after opening, while nobody syncs */
+	if (!err && store->synced_blocks > bytes / STORE_BLOCK)
+		store->synced_blocks = bytes / STORE_BLOCK;
+	return err;
 }
 
 static int embedded_usage(struct store *base, struct store_usage *out)
@@ -488,6 +499,8 @@ int store_embedded_open(const char *path, const struct store_options *options, s
 		release(store);
 		return err;
 	}
+	if (!store->was_unclean)
+		store->synced_blocks = data_bytes / STORE_BLOCK;
 	err = store_recover(store);
 	if (err) {
 		store_finish(&store->base);

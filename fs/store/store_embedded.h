@@ -55,6 +55,7 @@ struct store_embedded {
 	bool worn; /* LMDB has to be opened again before the next change */
 	struct store_readers readers;
 	struct store_datafile data;
+	_Atomic uint64_t synced_blocks; /* durable: that the data have room for */
 	struct store_patch patch; /* over the data, when a store with a log is only read */
 	struct store_log log;
 	struct store_room room;

@@ -40,10 +40,11 @@ struct own_disk_log {
 	le32 flags; /* 0x00 OWN_* */
 	uint8_t id[STORE_LOG_ID_BYTES]; /* 0x04 */
 	le64 applied; /* 0x14 */
-	uint8_t boot[STORE_BOOT_BYTES]; /* 0x1c */
-	le32 sum; /* 0x2c as of every record */
+	le64 data_blocks; /* 0x1c */
+	uint8_t boot[STORE_BOOT_BYTES]; /* 0x24 */
+	le32 sum; /* 0x34 as of every record */
 };
-static_assert(sizeof(struct own_disk_log) == 0x30, "the store's record of its log");
+static_assert(sizeof(struct own_disk_log) == 0x38, "the store's record of its log");
 
 static_assert(sizeof(use_key) == sizeof(log_key), "both keys are as long");
 
@@ -95,6 +96,7 @@ int store_own_put(MDB_txn *txn, MDB_dbi records, const struct store_own *own)
 		.flags = le32_make((own->has_log ? OWN_HAS_LOG : 0) |
 				   (own->unflushed ? OWN_UNFLUSHED : 0)),
 		.applied = le64_make(own->applied),
+		.data_blocks = le64_make(own->data_blocks),
 	};
 	MDB_val k = val(log_key, sizeof(log_key));
 	int rc = put(txn, records, use_key, &use, offsetof(struct own_disk_use, sum));
@@ -137,6 +139,7 @@ static int get_log(MDB_txn *txn, MDB_dbi records, const char *path, struct store
 	out->has_log = le32_get(log.flags) & OWN_HAS_LOG;
 	out->unflushed = le32_get(log.flags) & OWN_UNFLUSHED;
 	out->applied = le64_get(log.applied);
+	out->data_blocks = le64_get(log.data_blocks);
 	memcpy(out->log_id, log.id, sizeof(out->log_id));
 	memcpy(out->boot, log.boot, sizeof(out->boot));
 	return 0;

@@ -20,6 +20,7 @@ struct store_own {
 	bool has_log;
 	uint8_t log_id[STORE_LOG_ID_BYTES];
 	uint64_t applied; /* number of the last entry of the log that is in the records */
+	uint64_t data_blocks; /* that the data had room for when they were synced last, at least */
 	bool unflushed; /* somebody writes without flushing, since this start of the host: */
 	uint8_t boot[STORE_BOOT_BYTES];
 };

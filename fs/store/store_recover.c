@@ -108,12 +108,30 @@ static int put_data(struct store_embedded *store, const uint8_t *bytes,
 	return store_datafile_write(&store->data, bytes, range->len, range->offset);
 }
 
+/* What was synced cannot be missing; what was not is in the log, and written anew. */
+static int check_data(const struct store_embedded *store, uint64_t blocks)
+{
+	uint64_t size;
+	int err = store_datafile_size(&store->data, &size);
+
+	if (err || size / STORE_BLOCK >= blocks)
+		return err;
+	log_error("store: %s was cut off: it had %llu blocks", store->data.path,
+		  (unsigned long long)blocks);
+	return -EUCLEAN;
+}
+
 static int take_entry(void *ctx, const struct store_entry_parts *parts, bool data)
 {
 	struct store_embedded *store = ctx;
 	const uint8_t *bytes = parts->data;
-	int err = store_entry_replay(&parts->entry, store->base.active);
+	int err = 0;
 
+	/* data that come before this entry were not written yet */
+	if (parts->entry.data_synced)
+		err = check_data(store, parts->entry.data_blocks);
+	if (!err)
+		err = store_entry_replay(&parts->entry, store->base.active);
 	store->base.data_blocks = max_u64(store->base.data_blocks, parts->entry.data_blocks);
 	for (size_t i = 0; !err && data && i < parts->entry.ranges_count; i++) {
 		err = put_data(store, bytes, &parts->entry.ranges[i]);
@@ -138,6 +156,7 @@ static int settle(struct store_embedded *store)
 		err = store_datafile_sync(&store->data);
 	if (err)
 		return err;
+	store->synced_blocks = store->base.data_blocks;
 	store_env_relax(store, relax);
 	err = store_embedded_write(store, store->base.active, &own);
 	if (err)
@@ -157,6 +176,8 @@ int store_recover(struct store_embedded *store)
 	if (err || (!own->has_log && !own->unflushed))
 		return err;
 	if (own->has_log)
+		err = check_data(store, own->data_blocks);
+	if (!err && own->has_log)
 		err = replay(store, take_entry, store, &number);
 	if (!err && store_own_in_layer(store->base.active)) {
 		log_error("store: %s: damaged: it changes what the store says of itself",

@@ -7,8 +7,9 @@
  *
  * Allowed are a refusal that says why, and the same content as before: then the child goes on with
  * transactions, closes, opens again and compares. After a flip in `data`, which has no checksums,
- * blocks may differ, and nothing else. Anything else is a failure: it is printed how to repeat it,
- * and the exit status is 1.
+ * blocks may differ, and nothing else. The last entry of a `log`, damaged, is like one that a power cut
+ * has torn: then, and only then, it may be the content that was synced before. Anything else is a
+ * failure: it is printed how to repeat it, and the exit status is 1.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +37,7 @@
 enum outcome {
 	SAME,
 	BLOCKS_DIFFER,
+	EARLIER, /* what was synced one sync before */
 	REFUSED,
 	SILENT, /* refused without a word */
 	OTHER, /* content */
@@ -46,9 +48,9 @@ enum outcome {
 };
 
 static const char *const outcome_names[OUTCOMES] = {
-	[SAME] = "same",     [BLOCKS_DIFFER] = "blocks", [REFUSED] = "refused",
-	[SILENT] = "silent", [OTHER] = "other content",	 [LATER] = "later",
-	[CRASHED] = "crash", [HANGING] = "hang",
+	[SAME] = "same",       [BLOCKS_DIFFER] = "blocks", [EARLIER] = "earlier",
+	[REFUSED] = "refused", [SILENT] = "silent",	   [OTHER] = "other content",
+	[LATER] = "later",     [CRASHED] = "crash",	   [HANGING] = "hang",
 };
 
 enum damage {
@@ -62,6 +64,11 @@ enum damage {
 	CUT, /* truncated */
 	DATA_BIT,
 	DATA_CUT,
+	LOG_BIT, /* this one and those behind it only if there is a log */
+	LOG_BYTE,
+	LOG_SECTOR, /* of 512 bytes: zeros */
+	LOG_OTHER, /* a sector with the content of another one */
+	LOG_CUT,
 	DAMAGES,
 };
 
@@ -76,12 +83,18 @@ static const char *const damage_names[DAMAGES] = {
 	[CUT] = "meta: cut off",
 	[DATA_BIT] = "data: one bit",
 	[DATA_CUT] = "data: cut off",
+	[LOG_BIT] = "log: one bit",
+	[LOG_BYTE] = "log: one byte",
+	[LOG_SECTOR] = "log: a sector of zeros",
+	[LOG_OTHER] = "log: a sector of another place",
+	[LOG_CUT] = "log: cut off",
 };
 
 /* Of a hundred cases. */
 static const unsigned int shares[DAMAGES] = {
-	[BIT] = 30,	  [BITS] = 8,	    [BYTE] = 10, [SECTOR] = 5,	 [WHOLE_PAGE] = 4,
-	[OTHER_PAGE] = 6, [META_PAGE] = 20, [CUT] = 7,	 [DATA_BIT] = 5, [DATA_CUT] = 5,
+	[BIT] = 22,	  [BITS] = 6,	    [BYTE] = 8,	      [SECTOR] = 4,    [WHOLE_PAGE] = 4,
+	[OTHER_PAGE] = 5, [META_PAGE] = 16, [CUT] = 5,	      [DATA_BIT] = 4,  [DATA_CUT] = 4,
+	[LOG_BIT] = 8,	  [LOG_BYTE] = 4,   [LOG_SECTOR] = 4, [LOG_OTHER] = 4, [LOG_CUT] = 2,
 };
 
 struct file {
@@ -90,7 +103,15 @@ struct file {
 	size_t size;
 };
 
-static struct model model;
+/* The files of a store. */
+struct files {
+	struct file meta;
+	struct file data;
+	struct file log; /* no bytes: there is none */
+};
+
+static struct model model; /* all that was synced */
+static struct model before; /* without what the last sync made durable */
 
 static void die(const char *what)
 {
@@ -106,6 +127,9 @@ static void read_file(const char *folder, const char *name, struct file *out)
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
 	fd = open(path, O_RDONLY);
+	memset(out, 0, sizeof(*out));
+	if (fd < 0 && errno == ENOENT)
+		return;
 	if (fd < 0 || fstat(fd, &st))
 		die(path);
 	out->size = (size_t)st.st_size;
@@ -123,6 +147,10 @@ static void write_file(const char *folder, const char *name, const struct file *
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	if (!file->bytes) {
+		unlink(path);
+		return;
+	}
 	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	if (fd < 0 || write(fd, file->bytes, file->used) != (ssize_t)file->used ||
 	    ftruncate(fd, (off_t)file->size))
@@ -148,13 +176,14 @@ static enum outcome refusal(void)
 	return messages ? REFUSED : SILENT;
 }
 
-/* *@out is NULL unless it is SAME or BLOCKS_DIFFER. */
-static enum outcome open_and_compare(const char *folder, bool data_damaged, struct store **out)
+/* *@out is NULL unless it is SAME, BLOCKS_DIFFER or EARLIER: then @model is what it holds. */
+static enum outcome open_and_compare(const char *folder, enum damage damage, struct store **out)
 {
 	const struct store_options options = {.read_only = false};
 	struct model_difference difference;
 	struct store *store;
 	uint64_t done;
+	bool earlier;
 
 	*out = NULL;
 	if (store_embedded_open(folder, &options, &store))
@@ -163,17 +192,22 @@ static enum outcome open_and_compare(const char *folder, bool data_damaged, stru
 		store_close(store);
 		return refusal();
 	}
+	earlier = damage >= LOG_BIT && done == before.done && done != model.done;
+	if (earlier)
+		model = before;
 	if (done != model.done || model_compare(&model, store, &difference) || difference.records ||
-	    (difference.blocks && !data_damaged))
+	    (difference.blocks && damage != DATA_BIT))
 		return OTHER;
 	*out = store;
+	if (earlier)
+		return EARLIER;
 	return difference.blocks ? BLOCKS_DIFFER : SAME;
 }
 
-static enum outcome try_store(const char *folder, bool data_damaged)
+static enum outcome try_store(const char *folder, enum damage damage)
 {
 	struct store *store;
-	enum outcome outcome = open_and_compare(folder, data_damaged, &store), again;
+	enum outcome outcome = open_and_compare(folder, damage, &store), again;
 
 	if (!store)
 		return outcome;
@@ -183,12 +217,12 @@ static enum outcome try_store(const char *folder, bool data_damaged)
 	}
 	if (store_close(store))
 		return LATER;
-	again = open_and_compare(folder, data_damaged, &store);
+	again = open_and_compare(folder, damage, &store);
 	store_close(store);
 	return again == SAME || again == BLOCKS_DIFFER ? outcome : LATER;
 }
 
-static enum outcome run_child(const char *folder, bool data_damaged)
+static enum outcome run_child(const char *folder, enum damage damage)
 {
 	pid_t child = fork();
 	int status;
@@ -198,7 +232,7 @@ static enum outcome run_child(const char *folder, bool data_damaged)
 	if (child == 0) {
 		alarm(CHILD_SECONDS);
 		log_set_sink(count_message, NULL);
-		_exit((int)try_store(folder, data_damaged));
+		_exit((int)try_store(folder, damage));
 	}
 	if (waitpid(child, &status, 0) != child)
 		die("waitpid");
@@ -219,13 +253,16 @@ static void flip(struct file *file, uint64_t bit)
 	file->bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
 }
 
-static enum damage choose(uint64_t *state)
+static enum damage choose(uint64_t *state, bool log)
 {
-	unsigned int share = (unsigned int)(model_random(state) % 100);
-	enum damage damage = BIT;
+	enum damage damage;
 
-	while (share >= shares[damage])
-		share -= shares[damage++];
+	do {
+		unsigned int share = (unsigned int)(model_random(state) % 100);
+
+		for (damage = BIT; share >= shares[damage]; damage++)
+			share -= shares[damage];
+	} while (damage >= LOG_BIT && !log);
 	return damage;
 }
 
@@ -251,8 +288,34 @@ static uint64_t place(uint64_t *state, const struct file *file)
 	return at;
 }
 
-static void damage_files(enum damage damage, uint64_t *state, struct file *meta, struct file *data)
+static void damage_log(enum damage damage, uint64_t *state, struct file *log)
 {
+	uint64_t at = place(state, log), sector = at / 512 * 512;
+	uint64_t other = model_random(state) % (log->used / 512) * 512;
+	size_t len = min_size(512, log->used - sector);
+
+	switch (damage) {
+	case LOG_BIT:
+		flip(log, at * 8 + model_random(state) % 8);
+		break;
+	case LOG_BYTE:
+		log->bytes[at] = (uint8_t)model_random(state);
+		break;
+	case LOG_SECTOR:
+		memset(log->bytes + sector, 0, len);
+		break;
+	case LOG_OTHER:
+		memmove(log->bytes + sector, log->bytes + other, min_size(len, log->used - other));
+		break;
+	default:
+		cut(log, at);
+		break;
+	}
+}
+
+static void damage_files(enum damage damage, uint64_t *state, struct files *files)
+{
+	struct file *meta = &files->meta, *data = &files->data;
 	uint64_t at = place(state, meta), page = at / PAGE * PAGE;
 	uint64_t other = model_random(state) % (meta->used / PAGE) * PAGE;
 
@@ -291,16 +354,16 @@ static void damage_files(enum damage damage, uint64_t *state, struct file *meta,
 	case DATA_CUT:
 		cut(data, model_random(state) % data->used);
 		break;
-	case DAMAGES:
+	default:
+		damage_log(damage, state, &files->log);
 		break;
 	}
 }
 
 /* What is damaged ---------------------------------------------------------------------------------- */
 
-/* Both files of a store as its writer left them: closed, or not. */
-static void make_store(const char *folder, uint64_t seed, bool close_it, struct file *meta,
-		       struct file *data)
+/* The files of a store as its writer left them: closed, or not. */
+static void make_store(const char *folder, uint64_t seed, bool close_it, struct files *out)
 {
 	pid_t child = fork();
 	int status;
@@ -325,8 +388,9 @@ static void make_store(const char *folder, uint64_t seed, bool close_it, struct 
 		fprintf(stderr, "store_flip: cannot make a store in %s\n", folder);
 		exit(2);
 	}
-	read_file(folder, "meta", meta);
-	read_file(folder, "data", data);
+	read_file(folder, "meta", &out->meta);
+	read_file(folder, "data", &out->data);
+	read_file(folder, "log", &out->log);
 	store_embedded_remove(folder);
 }
 
@@ -334,6 +398,8 @@ static struct file copy(const struct file *file)
 {
 	struct file to = *file;
 
+	if (!file->bytes)
+		return to;
 	to.bytes = malloc(file->size);
 	if (!to.bytes)
 		die("malloc");
@@ -341,23 +407,29 @@ static struct file copy(const struct file *file)
 	return to;
 }
 
+static void release(struct files *files)
+{
+	free(files->meta.bytes);
+	free(files->data.bytes);
+	free(files->log.bytes);
+}
+
 /* Case @number: the same for the same seed, whichever others are run. */
 static enum outcome run_case(const char *folder, uint64_t seed, uint64_t number,
-			     const struct file meta[2], const struct file data[2],
-			     enum damage *out_damage)
+			     const struct files stores[2], enum damage *out_damage)
 {
 	uint64_t state = seed * 1000003 + number;
-	const struct file *from_meta = &meta[number & 1], *from_data = &data[number & 1];
-	struct file damaged_meta = copy(from_meta), damaged_data = copy(from_data);
+	const struct files *from = &stores[number & 1];
+	struct files damaged = {copy(&from->meta), copy(&from->data), copy(&from->log)};
 	enum outcome outcome;
 
-	*out_damage = choose(&state);
-	damage_files(*out_damage, &state, &damaged_meta, &damaged_data);
-	write_file(folder, "meta", &damaged_meta);
-	write_file(folder, "data", &damaged_data);
-	free(damaged_meta.bytes);
-	free(damaged_data.bytes);
-	outcome = run_child(folder, *out_damage == DATA_BIT);
+	*out_damage = choose(&state, from->log.bytes);
+	damage_files(*out_damage, &state, &damaged);
+	write_file(folder, "meta", &damaged.meta);
+	write_file(folder, "data", &damaged.data);
+	write_file(folder, "log", &damaged.log);
+	release(&damaged);
+	outcome = run_child(folder, *out_damage);
 	if (outcome == BLOCKS_DIFFER && *out_damage != DATA_BIT)
 		outcome = OTHER;
 	return outcome;
@@ -379,7 +451,7 @@ static void print_counts(unsigned int counts[DAMAGES][OUTCOMES])
 int main(int argc, char **argv)
 {
 	unsigned int counts[DAMAGES][OUTCOMES] = {0};
-	struct file meta[2], data[2];
+	struct files stores[2];
 	unsigned int bad = 0;
 	uint64_t seed, first = 0, end;
 
@@ -391,14 +463,21 @@ int main(int argc, char **argv)
 	if (argc > 4)
 		first = strtoull(argv[4], NULL, 0);
 	end = first + strtoull(argv[3], NULL, 0);
-	make_store(argv[1], seed, true, &meta[0], &data[0]);
-	make_store(argv[1], seed, false, &meta[1], &data[1]);
+	make_store(argv[1], seed, true, &stores[0]);
+	make_store(argv[1], seed, false, &stores[1]);
+	if (!stores[1].log.bytes) {
+		fputs("store_flip: there is no log\n", stderr);
+		return 2;
+	}
 	model_init(&model, seed, KEYS);
-	while (model.done < TRANSACTIONS)
+	while (model.done < TRANSACTIONS) {
 		model_skip(&model);
+		if (model.done % SYNC_EVERY == 0 && model.done < TRANSACTIONS)
+			before = model;
+	}
 	for (uint64_t i = first; i < end; i++) {
 		enum damage damage;
-		enum outcome outcome = run_case(argv[1], seed, i, meta, data, &damage);
+		enum outcome outcome = run_case(argv[1], seed, i, stores, &damage);
 
 		counts[damage][outcome]++;
 		if (outcome <= REFUSED)
@@ -411,9 +490,7 @@ int main(int argc, char **argv)
 	}
 	print_counts(counts);
 	store_embedded_remove(argv[1]);
-	for (unsigned int i = 0; i < 2; i++) {
-		free(meta[i].bytes);
-		free(data[i].bytes);
-	}
+	release(&stores[0]);
+	release(&stores[1]);
 	return bad ? 1 : 0;
 }
