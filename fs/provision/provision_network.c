@@ -55,6 +55,7 @@ static int networkd(struct provision_job *job)
 		 "[Network]\n"
 		 "DHCP=ipv4\n"
 		 "KeepConfiguration=yes\n"
+		 "IgnoreCarrierLoss=yes\n"
 		 "\n"
 		 "[DHCPv4]\n"
 		 "ClientIdentifier=mac\n",
@@ -65,42 +66,62 @@ static int networkd(struct provision_job *job)
 #define NAME_SERVERS "/usr/local/sbin/bramble-name-servers"
 
 /*
- * NetworkManager knows no name servers of an interface that it leaves alone. The kernel and the
- * initramfs have learnt them with the address; before it starts, they become its global ones.
+ * NetworkManager has no name servers of an interface that it leaves alone, and then leaves resolv.conf as
+ * the image has it. The kernel and the initramfs have learnt them with the address.
  */
 static int name_servers(struct provision_job *job)
 {
 	static const char script[] =
 		"#!/bin/sh\n"
-		"# Written by bramble: tells NetworkManager the name servers that network boot "
-		"has\n"
-		"# learnt, since it leaves the boot interface alone.\n"
-		"servers=$(cat /proc/net/pnp /run/net-*.conf 2>/dev/null |\n"
-		"\tsed -n -e 's/^nameserver //p' -e \"s/^IPV4DNS[01]='\\([0-9.]*\\)'$/\\1/p\" |\n"
-		"\tgrep -v '^0[.]0[.]0[.]0$' | sort -u | paste -s -d ,)\n"
+		"# Written by bramble: passes on the name servers that network boot has learnt, "
+		"since\n"
+		"# NetworkManager leaves the boot interface alone. To end that:\n"
+		"# systemctl disable bramble-name-servers\n"
+		"learnt=$(cat /proc/net/pnp /run/net-*.conf 2>/dev/null)\n"
+		"servers=$(echo \"$learnt\" | sed -n -e 's/^nameserver \\([0-9.]*\\)$/\\1/p' \\\n"
+		"\t-e \"s/^IPV4DNS[01]='\\([0-9.]*\\)'$/\\1/p\" |\n"
+		"\tgrep -v '^0[.]0[.]0[.]0$' | awk '!seen[$0]++')\n"
+		"domain=$(echo \"$learnt\" | sed -n -e 's/^domain \\([A-Za-z0-9.-]*\\)$/\\1/p' \\\n"
+		"\t-e \"s/^DNSDOMAIN='\\([A-Za-z0-9.-]*\\)'$/\\1/p\" | grep . | head -n 1)\n"
 		"[ -n \"$servers\" ] || exit 0\n"
-		"mkdir -p /run/NetworkManager/conf.d\n"
-		"printf '[global-dns-domain-*]\\nservers=%s\\n' \"$servers\" "
-		">/run/NetworkManager/conf.d/bramble.conf\n";
-	static const char unit[] = "# Written by bramble for network boot.\n"
-				   "[Unit]\n"
-				   "Description=Name servers that network boot has learnt\n"
-				   "ConditionKernelCommandLine=root=/dev/nfs\n"
-				   "DefaultDependencies=no\n"
-				   "After=local-fs.target\n"
-				   "Before=NetworkManager.service\n"
-				   "\n"
-				   "[Service]\n"
-				   "Type=oneshot\n"
-				   "ExecStart=" NAME_SERVERS "\n"
-				   "\n"
-				   "[Install]\n"
-				   "WantedBy=NetworkManager.service\n";
+		"\n"
+		"mkdir -p /run/systemd/resolved.conf.d\n"
+		"{\n"
+		"\techo '[Resolve]'\n"
+		"\techo DNS= $servers\n"
+		"\techo \"Domains=$domain\"\n"
+		"} >/run/systemd/resolved.conf.d/bramble.conf\n"
+		"\n"
+		"# a link belongs to another program\n"
+		"[ ! -L /etc/resolv.conf ] || exit 0\n"
+		"text=$(\n"
+		"\techo '# Written by bramble-name-servers'\n"
+		"\t[ -z \"$domain\" ] || echo \"search $domain\"\n"
+		"\tfor server in $servers; do echo \"nameserver $server\"; done\n"
+		")\n"
+		"[ \"$text\" != \"$(cat /etc/resolv.conf 2>/dev/null)\" ] || exit 0\n"
+		"echo \"$text\" >/etc/resolv.conf.bramble && mv /etc/resolv.conf.bramble "
+		"/etc/resolv.conf\n";
+	static const char unit[] =
+		"# Written by bramble for network boot.\n"
+		"[Unit]\n"
+		"Description=Name servers that network boot has learnt\n"
+		"ConditionKernelCommandLine=root=/dev/nfs\n"
+		"DefaultDependencies=no\n"
+		"After=local-fs.target\n"
+		"Before=sysinit.target NetworkManager.service systemd-resolved.service\n"
+		"\n"
+		"[Service]\n"
+		"Type=oneshot\n"
+		"ExecStart=" NAME_SERVERS "\n"
+		"\n"
+		"[Install]\n"
+		"WantedBy=sysinit.target\n";
 	int err = provision_write(job, NAME_SERVERS, script, strlen(script), 0755);
 
 	return err ? err
 		   : provision_unit_add(job, "bramble-name-servers.service", unit,
-					"NetworkManager.service");
+					"sysinit.target");
 }
 
 static int network_manager(struct provision_job *job)

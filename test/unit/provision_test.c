@@ -186,7 +186,7 @@ static void bookworm_boots_from_the_network(void **state)
 			    "interface-name:enxb827eb*;");
 	assert_int_equal(pi_tree_stat(tree, "/usr/local/sbin/bramble-name-servers", false).mode,
 			 S_IFREG | 0755);
-	assert_string_equal(pi_tree_link(tree, ETC_UNITS "NetworkManager.service.wants/"
+	assert_string_equal(pi_tree_link(tree, ETC_UNITS "sysinit.target.wants/"
 							 "bramble-name-servers.service"),
 			    "/etc/systemd/system/bramble-name-servers.service");
 	pi_tree_expect_says(tree, ETC_UNITS "bramble-first-boot.service",
