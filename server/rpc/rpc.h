@@ -100,9 +100,10 @@ void rpc_drop(struct rpc_call *call);
  * For answers that are written by hand, for speed. rpc_reply_begin gives room for @size bytes of
  * results, 4-byte aligned, at most RPC_REPLY_MAX; may be called in a worker, once for a call. NULL: no
  * memory. rpc_reply_end sends the first @len of them (a multiple of 4), followed by @file if not NULL,
- * then padding to 4. @file's bytes go from the page cache to the network by sendfile(2), or by pread(2)
- * where that cannot be: they had better be in the page cache, since the loop sends them. What the file
- * does not have is sent as zeros; where it cannot be read, the connection ends.
+ * then padding to 4. @file's bytes go from the page cache to the network by sendfile(2); few of them, by
+ * UDP, and where that cannot be, by pread(2). They had better be in the page cache, since the loop sends
+ * them. What the file does not have is sent as zeros. Where it cannot be read, RPC_SYSTEM_ERR is
+ * answered, or if it is too late for that, the connection ends.
  */
 struct rpc_file {
 	int fd; /* borrowed until @release is called, as are the bytes */

@@ -12,6 +12,11 @@
 #define FREE_BOXES_MAX 256u
 /* Calls by UDP under way at one socket; others are dropped, and will be sent again. */
 #define UDP_CALLS_MAX 1024u
+/*
+ * Parts of files up to so many bytes are copied into the reply: sendfile(2) costs two calls more for each
+ * reply, which then cannot be sent together with others.
+ */
+#define READ_FILE_MAX ((size_t)16 << 10)
 /* What the XDR results of most procedures fit in, bytes. */
 #define RESULTS_USUAL ((size_t)4096)
 
@@ -84,6 +89,14 @@ static struct rpc_box *box_of(struct rpc_call *call)
 	return container_of(call, struct rpc_box, call);
 }
 
+static void drop_room(struct rpc_box *box)
+{
+	if (box->conn)
+		rpc_out_drop(&box->conn->out, &box->reply);
+	else if (box->reply.buffer)
+		rpc_buffer_put(&box->server->pool, TAKE(box->reply.buffer));
+}
+
 /* Ends the call of @box, which was answered or dropped. */
 static void end_call(struct rpc_box *box)
 {
@@ -91,9 +104,9 @@ static void end_call(struct rpc_box *box)
 	struct rpc_conn *conn = box->conn;
 
 	rpc_buffer_put(&server->pool, box->args_buffer);
+	drop_room(box);
 	server->calls--;
 	if (conn) {
-		rpc_out_drop(&conn->out, &box->reply);
 		list_remove(&conn->calls, box);
 		give_box_back(server, box);
 		if (conn->fd < 0)
@@ -102,7 +115,6 @@ static void end_call(struct rpc_box *box)
 			rpc_conn_settle_later(conn);
 		return;
 	}
-	rpc_buffer_put(&server->pool, box->reply.buffer);
 	if (box->udp)
 		list_remove(&box->udp->calls, box);
 	if (box->udp_peer.slot_end)
@@ -140,33 +152,56 @@ uint8_t *rpc_reply_begin(struct rpc_call *call, size_t size)
 	return box->reply.data + REPLY_HEAD;
 }
 
-/* Where the kernel cannot send a file with a datagram: @file goes behind @len bytes of the reply. */
-static bool append_file(struct rpc_box *box, size_t len, const struct rpc_file *file)
+static size_t padded_len(const struct rpc_file *file)
 {
-	struct rpc_buffer *buffer;
+	return (file->len + 3) & ~(size_t)3;
+}
+
+/* Fills @len bytes at @to from @file, behind its end with zeros. */
+static int read_file(const struct rpc_file *file, uint8_t *to, size_t len)
+{
 	size_t done = 0;
 
-	if (file->len > LOOP_DATAGRAM_MAX)
-		return false;
-	buffer = rpc_buffer_get(&box->server->pool, len + file->len + 3);
-	if (!buffer)
-		return false;
-	memcpy(buffer->data, box->reply.data, len);
-	memset(buffer->data + len, 0, file->len + 3);
 	while (done < file->len) {
-		ssize_t got = pread(file->fd, buffer->data + len + done, file->len - done,
-				    (off_t)(file->offset + done));
+		ssize_t got =
+			pread(file->fd, to + done, file->len - done, (off_t)(file->offset + done));
 
-		if (got < 0)
-			log_warn("rpc: cannot read a file: %s", strerror(errno));
-		if (got <= 0)
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			int err = -errno;
+
+			log_warn("rpc: cannot read a file: %s", strerror(-err));
+			return err;
+		}
+		if (got == 0)
 			break;
 		done += (size_t)got;
 	}
-	rpc_buffer_put(&box->server->pool, box->reply.buffer);
-	box->reply.buffer = buffer;
-	box->reply.data = buffer->data;
-	return true;
+	memset(to + done, 0, len - done);
+	return 0;
+}
+
+/* Makes @file, with its padding, a part of the reply, of which @len bytes are there already. */
+static bool append_file(struct rpc_box *box, size_t len, const struct rpc_file *file)
+{
+	size_t padded = padded_len(file);
+	struct rpc_room room;
+
+	if (box->conn) {
+		if (!rpc_out_room(&box->conn->out, len + padded, &room))
+			return false;
+	} else {
+		room.buffer = rpc_buffer_get(&box->server->pool, len + padded);
+		if (!room.buffer)
+			return false;
+		room.data = room.buffer->data;
+		room.size = len + padded;
+	}
+	memcpy(room.data, box->reply.data, len);
+	drop_room(box);
+	box->reply = room;
+	return read_file(file, room.data + len, padded) == 0;
 }
 
 static void send_by_udp(struct rpc_box *box, const uint8_t *data, size_t len)
@@ -179,59 +214,6 @@ static void send_by_udp(struct rpc_box *box, const uint8_t *data, size_t len)
 			    0);
 	if (err)
 		log_debug("rpc: cannot send a reply: %s", strerror(-err));
-}
-
-static void reply_by_udp(struct rpc_box *box, size_t len, const struct rpc_file *file)
-{
-	size_t all = len - RPC_MARK_BYTES + (file ? (file->len + 3) & ~(size_t)3 : 0);
-
-	if (all > LOOP_DATAGRAM_MAX || (file && !append_file(box, len, file))) {
-		uint8_t refusal[RPC_HEADER_MAX];
-
-		log_info("rpc: a reply of %zu bytes is too long for UDP", all);
-		send_by_udp(box, refusal,
-			    rpc_header_accepted(refusal, box->call.xid, RPC_SYSTEM_ERR));
-	} else {
-		send_by_udp(box, box->reply.data + RPC_MARK_BYTES, all);
-	}
-	if (file && file->release)
-		file->release(file->ctx);
-}
-
-static void reply_by_tcp(struct rpc_box *box, size_t len, const struct rpc_file *file)
-{
-	struct rpc_conn *conn = box->conn;
-	bool added;
-
-	put_mark(box->reply.data, len - RPC_MARK_BYTES + (file ? (file->len + 3) & ~(size_t)3 : 0));
-	added = rpc_out_add(&conn->out, &box->reply, len);
-	if (file && added)
-		added = rpc_out_add_file(&conn->out, file);
-	else if (file && file->release)
-		file->release(file->ctx);
-	if (!added) {
-		log_warn("rpc: no memory for a reply");
-		rpc_conn_break(conn);
-	}
-}
-
-void rpc_reply_end(struct rpc_call *call, size_t len, const struct rpc_file *file)
-{
-	struct rpc_box *box = box_of(call);
-
-	assert(box->reply.buffer && len % 4 == 0 && REPLY_HEAD + len <= box->reply.size);
-	if (call->closed) {
-		if (file && file->release)
-			file->release(file->ctx);
-		end_call(box);
-		return;
-	}
-	rpc_header_accepted(box->reply.data + RPC_MARK_BYTES, call->xid, RPC_ACCEPT_SUCCESS);
-	if (box->conn)
-		reply_by_tcp(box, REPLY_HEAD + len, file);
-	else
-		reply_by_udp(box, REPLY_HEAD + len, file);
-	end_call(box);
 }
 
 /* A reply that is a header alone; to a peer whose call may have no box. */
@@ -259,13 +241,84 @@ static void reply_header(struct rpc_box *box, const uint8_t *header, size_t len)
 		send_by_udp(box, header, len);
 }
 
+static void reply_status(struct rpc_box *box, uint32_t status)
+{
+	uint8_t header[RPC_HEADER_MAX];
+
+	reply_header(box, header, rpc_header_accepted(header, box->call.xid, status));
+}
+
+static void reply_by_udp(struct rpc_box *box, size_t len)
+{
+	if (len - RPC_MARK_BYTES > LOOP_DATAGRAM_MAX) {
+		log_info("rpc: a reply of %zu bytes is too long for UDP", len);
+		reply_status(box, RPC_SYSTEM_ERR);
+		return;
+	}
+	send_by_udp(box, box->reply.data + RPC_MARK_BYTES, len - RPC_MARK_BYTES);
+}
+
+/* @file is released sooner or later. */
+static void reply_by_tcp(struct rpc_box *box, size_t len, const struct rpc_file *file)
+{
+	struct rpc_out *out = &box->conn->out;
+	bool added;
+
+	put_mark(box->reply.data, len - RPC_MARK_BYTES + (file ? padded_len(file) : 0));
+	added = rpc_out_add(out, &box->reply, len);
+	if (file && added)
+		added = rpc_out_add_file(out, file);
+	else if (file && file->release)
+		file->release(file->ctx);
+	if (!added) {
+		log_warn("rpc: no memory for a reply: its connection ends");
+		rpc_conn_break(box->conn);
+	}
+}
+
+/* @file is released sooner or later. */
+static void send_reply(struct rpc_box *box, size_t len, const struct rpc_file *file)
+{
+	bool is_part = file && (!box->conn || file->len <= READ_FILE_MAX);
+	bool readable = true;
+
+	if (is_part && (box->conn || file->len <= LOOP_DATAGRAM_MAX))
+		readable = append_file(box, len, file);
+	if (is_part) {
+		len += padded_len(file);
+		if (file->release)
+			file->release(file->ctx);
+	}
+	if (!readable)
+		reply_status(box, RPC_SYSTEM_ERR);
+	else if (box->conn)
+		reply_by_tcp(box, len, is_part ? NULL : file);
+	else
+		reply_by_udp(box, len);
+}
+
+void rpc_reply_end(struct rpc_call *call, size_t len, const struct rpc_file *file)
+{
+	struct rpc_box *box = box_of(call);
+
+	assert(box->reply.buffer && len % 4 == 0 && REPLY_HEAD + len <= box->reply.size);
+	if (call->closed) {
+		if (file && file->release)
+			file->release(file->ctx);
+	} else {
+		rpc_header_accepted(box->reply.data + RPC_MARK_BYTES, call->xid,
+				    RPC_ACCEPT_SUCCESS);
+		send_reply(box, REPLY_HEAD + len, file);
+	}
+	end_call(box);
+}
+
 void rpc_refuse(struct rpc_call *call, enum rpc_refusal why)
 {
 	struct rpc_box *box = box_of(call);
-	uint8_t header[RPC_HEADER_MAX];
 
 	if (!call->closed)
-		reply_header(box, header, rpc_header_accepted(header, call->xid, why));
+		reply_status(box, why);
 	end_call(box);
 }
 
@@ -298,10 +351,7 @@ void rpc_reply(struct rpc_call *call, xdrproc_t encode, void *results)
 	if (out && len < 0) {
 		size_t size = xdr_sizeof(encode, results);
 
-		if (box->conn)
-			rpc_out_drop(&box->conn->out, &box->reply);
-		else
-			rpc_buffer_put(&box->server->pool, TAKE(box->reply.buffer));
+		drop_room(box);
 		out = size <= RPC_REPLY_MAX ? rpc_reply_begin(call, size) : NULL;
 		len = out ? encode_results(encode, results, out, size) : -1;
 	}

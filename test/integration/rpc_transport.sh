@@ -7,6 +7,7 @@ demo=$BRAMBLE_BUILD/test/support/rpc_demo
 program=536870913
 
 head -c 300001 /dev/urandom >file
+touch ready
 
 # serve ARGUMENT...: a server with its port in $port and its process in $server
 serve() {
