@@ -33,12 +33,13 @@ ip link set $bridge up
 # What went on is of interest only if something failed.
 show_logs() {
 	local status=$? file
-	[ "$status" != 0 ] && [ "$status" != 77 ] || return 0
+	[ "$status" != 0 ] && [ "$status" != 77 ] || return "$status"
 	for file in "$work"/*.log; do
 		[ -s "$file" ] || continue
 		echo "== the end of ${file##*/}:"
 		tail -n "${BRAMBLE_E2E_LINES:-60}" "$file"
 	done
+	return "$status"
 }
 trap 'show_logs >&2; cleanup' EXIT
 
