@@ -28,6 +28,77 @@ if memory=$(mktemp -d -p /dev/shm bramble-test.XXXXXX 2>/dev/null); then
 	killed "$memory"
 fi
 
+# without flushing it survives the process, too, but not the host, which is then another one: refused.
+# left DIR [NAME=VALUE]: a store whose writer was killed when it had a log
+left() {
+	local said=$work/said.left
+	mkdir "$1"
+	expect 0 "$run" create "$1"
+	env "${@:2}" "$run" write "$1" 6 1000000 2 writer >"$said" &
+	until [ "$(wc -l <"$said")" -gt 40 ] && [ -e "$1/log" ]; do sleep 0.01; done
+	kill -9 $!
+	wait $! || true
+	last=$(sed -n 's/^acknowledged //p' "$said" | tail -n1)
+}
+
+mkdir unflushed
+expect 0 "$run" create unflushed
+expect 0 env STORE_RUN_NO_FLUSH=1 "$run" kill unflushed 22 40
+cat out
+left another STORE_RUN_NO_FLUSH=1
+mkdir copy copy2
+expect 0 "$run" copy another copy
+expect 0 "$run" look another 6 "$last"
+if type -P python3 >/dev/null; then
+	python3 - copy/meta <<'PY'
+import struct, sys
+def crc32c(data, crc=0xffffffff):
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc
+meta = open(sys.argv[1], 'rb').read()
+key, at = bytes(8) + b'W', 0
+while (at := meta.find(key, at + 1)) > 0:
+    start = at + len(key)
+    value = bytearray(meta[start:start + 0x34])
+    value[0x24:0x34] = bytes(16)
+    sum = crc32c(struct.pack('<II', len(key), len(value)) + key + value)
+    meta = meta[:start] + value + struct.pack('<I', sum) + meta[start + len(value) + 4:]
+open(sys.argv[1], 'wb').write(meta)
+PY
+	for what in look verify; do
+		expect 1 "$run" $what copy 6 0
+		said err "not closed before the host went down"
+	done
+	expect 1 "$run" check copy
+fi
+expect 0 "$run" verify another 6 "$last"
+said out unclean
+expect 0 "$run" write another 6 $((last + 100)) 10
+[ ! -e another/log ] || fail "a store that was closed has a log"
+
+# a log belongs to its store: copied with it, and refused without
+left logged
+expect 0 "$run" check logged
+expect 0 "$run" copy logged copy2
+expect 0 "$run" look copy2 6 "$last"
+expect 0 "$run" verify copy2 6 "$last"
+[ ! -e copy2/log ] || fail "the log was not applied"
+mv logged/log kept
+for what in look verify; do
+	expect 1 "$run" $what logged 6 0
+	said err "logged/log: No such file"
+done
+expect 1 "$run" check logged
+head -c 3M kept >logged/log
+expect 1 "$run" verify logged 6 0
+said err "not whole"
+cp kept logged/log
+expect 0 "$run" verify logged 6 "$last"
+said out unclean
+
 # writes that fail: for good or once, for want of space or by a fault, or half done
 preload=$BRAMBLE_BUILD/test/support/libpowercut.so
 for how in 28 28:once 122:once short 5 5:once; do

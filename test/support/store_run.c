@@ -21,6 +21,8 @@
  *	store_run many DIR COUNT                COUNT copies of the store in DIR, open at the same time
  *	store_run hold DIR exclusive|shared     has the lock until it reads the end of its input
  *	store_run holder DIR
+ *
+ * With STORE_RUN_NO_FLUSH in the environment, write and kill write without flushing.
  */
 #include <errno.h>
 #include <inttypes.h>
