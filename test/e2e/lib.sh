@@ -53,7 +53,7 @@ host() {
 	[ "$2" = - ] || in_host "$1" ip addr add "$2/24" broadcast 10.77.0.255 dev eth0
 }
 
-# in_host NAME COMMAND...
+# in_host NAME COMMAND...: not for the background, where $! would be a shell's and not the command's
 in_host() {
 	local name=$1
 	shift
@@ -74,7 +74,7 @@ wait_for() {
 router() {
 	need dnsmasq
 	[ -e /run/netns/router ] || host router $router_ip
-	in_host router dnsmasq --no-daemon --conf-file=/dev/null --port=0 --interface=eth0 \
+	ip netns exec router dnsmasq --no-daemon --conf-file=/dev/null --port=0 --interface=eth0 \
 		--bind-interfaces --dhcp-range=10.77.0.50,10.77.0.250,255.255.255.0,1h --no-ping \
 		--dhcp-leasefile="$work/leases" --dhcp-option=3,$router_ip --dhcp-authoritative \
 		--log-dhcp --user=root >"$work/router.log" 2>&1 &
@@ -135,7 +135,7 @@ serve() {
 	[[ " $* " != *" --config "* ]] || what=()
 	[ -e /run/netns/server ] || host server $server_ip
 	# shellcheck disable=SC2086 # several words, or none
-	in_host server ${BRAMBLE_E2E_WRAP:-} bramble serve -v --state "$state" --interface eth0 "$@" \
+	ip netns exec server ${BRAMBLE_E2E_WRAP:-} bramble serve -v --state "$state" --interface eth0 "$@" \
 		"${what[@]}" >>"$work/serve.log" 2>&1 &
 	server_pid=$!
 	wait_for "${BRAMBLE_E2E_START:-30}" "the server" serving

@@ -17,10 +17,10 @@ reference() {
 	cp -r "$dir/." "$tree/boot/firmware"
 	sed -i -E "s#root=PARTUUID=[^ ]*#root=/dev/nfs nfsroot=$server_ip:/$serial,v3,tcp,port=2049,nolock,rsize=131072,wsize=131072 rw ip=dhcp#;s# (rootfstype|fsck.repair|init)=[^ ]*##g;s# resize##" \
 		"$dir/cmdline.txt"
-	in_host server dnsmasq --no-daemon --conf-file=/dev/null --port=0 --interface=eth0 \
+	ip netns exec server dnsmasq --no-daemon --conf-file=/dev/null --port=0 --interface=eth0 \
 		--bind-interfaces --dhcp-range=10.77.0.0,proxy --pxe-service=0,'Raspberry Pi Boot   ' \
 		--enable-tftp --tftp-root="$work/tftp" --user=root --log-dhcp >"$work/dnsmasq.log" 2>&1 &
-	in_host server rpcbind -f -w >"$work/rpcbind.log" 2>&1 &
+	ip netns exec server rpcbind -f -w >"$work/rpcbind.log" 2>&1 &
 	mkdir -p /run/ganesha
 	cat >"$work/ganesha.conf" <<-TEXT
 	NFS_CORE_PARAM { Protocols = 3; Enable_NLM = false; Enable_RQUOTA = false; }
@@ -30,6 +30,6 @@ reference() {
 	NFSv3 { }
 	TEXT
 	sed -i "s#$server_ip:/$serial#$server_ip:$tree#" "$dir/cmdline.txt"
-	in_host server ganesha.nfsd -F -f "$work/ganesha.conf" -L "$work/ganesha.log" -p /run/ganesha.pid &
+	ip netns exec server ganesha.nfsd -F -f "$work/ganesha.conf" -L "$work/ganesha.log" -p /run/ganesha.pid &
 	wait_for 20 ganesha listens server tcp 2049
 }

@@ -11,7 +11,7 @@ boot_files "$work/expect"
 router
 host neighbour 10.77.0.3
 mkdir "$work/pxe"
-in_host neighbour dnsmasq --no-daemon --conf-file=/dev/null --port=0 --interface=eth0 --bind-interfaces \
+ip netns exec neighbour dnsmasq --no-daemon --conf-file=/dev/null --port=0 --interface=eth0 --bind-interfaces \
 	--dhcp-range=10.77.0.0,proxy --pxe-service=x86PC,"Install a PC",pxelinux \
 	--pxe-service=X86-64_EFI,"Install a PC",grub --enable-tftp --tftp-root="$work/pxe" \
 	--user=root >"$work/neighbour.log" 2>&1 &
@@ -19,7 +19,7 @@ wait_for 10 "the neighbour" listens neighbour udp 67
 
 config 'access = any' '[pi 52540077]' 'mac = 52:54:00:00:00:77' 'bootfile = boot.ipxe'
 host server $server_ip
-in_host server rpcbind -f -w >"$work/rpcbind.log" 2>&1 &
+ip netns exec server rpcbind -f -w >"$work/rpcbind.log" 2>&1 &
 rpcbind_pid=$!
 wait_for 10 "rpcbind" listens server tcp 111
 capture "$work/all.pcap"
