@@ -64,7 +64,7 @@ bool pi_fstab_has_option(const struct pi_fstab_entry *entry, const char *word);
 struct pi_fstab_image {
 	/* Whether the tree shows a volume of the image at @path. */
 	bool (*shows)(void *ctx, const char *path);
-	/* Whether @device is a partition of the image. */
+	/* Whether @device, an identifier and no device node, is a partition of the image. */
 	bool (*owns)(void *ctx, const struct pi_device *device);
 	void *ctx;
 };

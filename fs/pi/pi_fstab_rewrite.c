@@ -89,6 +89,12 @@ static bool is_swap_on_the_root(const struct pi_fstab_entry *entry)
 	       !starts(entry->device.value, "/dev/");
 }
 
+/* A device node is called the same on every disk of its kind: it does not tell which one is meant. */
+static bool is_identified(const struct pi_device *device)
+{
+	return device->kind != PI_DEVICE_OTHER && device->kind != PI_DEVICE_NUMBER;
+}
+
 static bool is_own(const struct pi_fstab_entry *entry, const struct pi_device *root,
 		   const struct pi_fstab_image *image)
 {
@@ -99,7 +105,8 @@ static bool is_own(const struct pi_fstab_entry *entry, const struct pi_device *r
 	return strcmp(entry->path, "/") == 0 || boot_path_index(entry->path) < BOOT_PATHS ||
 	       is_same_disk(&entry->device, root) ||
 	       (image->shows && !is_swap(entry) && image->shows(image->ctx, entry->path)) ||
-	       (image->owns && image->owns(image->ctx, &entry->device));
+	       (image->owns && is_identified(&entry->device) &&
+		image->owns(image->ctx, &entry->device));
 }
 
 static bool shows_volume(const struct pi_fstab_image *image, const char *path)

@@ -67,7 +67,10 @@ struct provision_options {
 	bool identity_only; /* for a golden base, and after a clone */
 	/* borrowed: what an earlier run did: those steps do not run again, unless they failed. Or NULL */
 	const struct provision_report *before;
-	/* Whether @device is a partition of the image; NULL: only fstab itself tells. */
+	/*
+	 * Whether @device, an identifier and no device node, is a partition of the image; NULL: only
+	 * fstab itself tells.
+	 */
 	bool (*owns)(void *ctx, const struct pi_device *device);
 	void *ctx;
 };

@@ -144,8 +144,8 @@ static int network_manager(struct provision_job *job)
 #define DHCPCD_MARK "# Written by bramble: the root comes over this interface."
 
 /*
- * dhcpcd renews the address and passes name servers on; that a lost link takes nothing away is said for
- * each name, in blocks that have to stand at the end of the file.
+ * dhcpcd renews the address and passes name servers on; that neither a lost link nor a lease that ends
+ * takes it away is said for each name, in blocks that have to stand at the end of the file.
  */
 static int dhcpcd(struct provision_job *job)
 {
@@ -153,9 +153,11 @@ static int dhcpcd(struct provision_job *job)
 				    "interface eth0\n"
 				    "\tnolink\n"
 				    "\tpersistent\n"
+				    "\tlastleaseextend\n"
 				    "interface end0\n"
 				    "\tnolink\n"
-				    "\tpersistent\n";
+				    "\tpersistent\n"
+				    "\tlastleaseextend\n";
 	CLEANUP(freep) char *old = NULL;
 	CLEANUP(freep) char *new = NULL;
 	size_t len;

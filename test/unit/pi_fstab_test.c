@@ -27,6 +27,7 @@ static bool owns(void *ctx, const struct pi_device *device)
 {
 	const struct known *known = ctx;
 
+	assert_int_not_equal(device->kind, PI_DEVICE_NUMBER);
 	return known->label && device->kind == PI_DEVICE_LABEL &&
 	       strcmp(device->value, known->label) == 0;
 }

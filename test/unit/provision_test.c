@@ -162,7 +162,8 @@ static void bullseye_boots_from_the_network(void **state)
 	assert_true(pi_tree_has(tree, ETC_UNITS "multi-user.target.wants/dphys-swapfile.service"));
 	pi_tree_expect_says(tree, "/etc/dhcpcd.conf",
 			    "hostname\npersistent\n\n# Written by bramble");
-	pi_tree_expect_says(tree, "/etc/dhcpcd.conf", "interface eth0\n\tnolink\n");
+	pi_tree_expect_says(tree, "/etc/dhcpcd.conf",
+			    "interface eth0\n\tnolink\n\tpersistent\n\tlastleaseextend\n");
 	assert_string_equal(pi_tree_link(tree, "/var/lib/dbus/machine-id"), "/etc/machine-id");
 	assert_int_equal(result_of(&report, "first-boot"), PROVISION_NOTHING);
 	assert_int_equal(result_of(&report, "docker"), PROVISION_NOTHING);
