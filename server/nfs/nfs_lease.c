@@ -12,8 +12,9 @@
 
 #define REMEMBERED 2u
 
-/* In rpc_peer.slot. */
-struct connection {
+/* In rpc_peer.slot, and in the server's list. */
+struct nfs_connection {
+	struct nfs_connection *next, **link;
 	struct nfs_lease *leases[REMEMBERED]; /* the one used last is first; NULL: none */
 };
 
@@ -27,20 +28,37 @@ void nfs_lease_give_back(struct nfs_lease *lease)
 
 static void end_connection(void *slot)
 {
-	struct connection *connection = slot;
+	struct nfs_connection *connection = slot;
 
 	for (size_t i = 0; i < REMEMBERED; i++) {
 		if (connection->leases[i])
 			nfs_lease_give_back(connection->leases[i]);
 	}
+	*connection->link = connection->next;
+	if (connection->next)
+		connection->next->link = connection->link;
 	free(connection);
 }
 
+static struct nfs_connection *add_connection(struct nfs_server *server)
+{
+	struct nfs_connection *connection = calloc(1, sizeof(*connection));
+
+	if (!connection)
+		return NULL;
+	connection->next = server->connections;
+	connection->link = &server->connections;
+	if (connection->next)
+		connection->next->link = &connection->next;
+	server->connections = connection;
+	return connection;
+}
+
 /* NULL: nothing can be remembered. */
-static struct connection *connection_of(struct rpc_call *call)
+static struct nfs_connection *connection_of(struct nfs_server *server, struct rpc_call *call)
 {
 	if (!call->peer->slot && call->peer->tcp) {
-		call->peer->slot = calloc(1, sizeof(struct connection));
+		call->peer->slot = add_connection(server);
 		call->peer->slot_end = end_connection;
 	}
 	return call->peer->slot;
@@ -48,7 +66,8 @@ static struct connection *connection_of(struct rpc_call *call)
 
 static void remember(struct rpc_call *call, struct nfs_lease *lease)
 {
-	struct connection *connection = call->closed ? NULL : connection_of(call);
+	struct nfs_connection *connection =
+		call->closed ? NULL : connection_of(lease->server, call);
 	const size_t last = REMEMBERED - 1;
 
 	if (!connection)
@@ -60,7 +79,7 @@ static void remember(struct rpc_call *call, struct nfs_lease *lease)
 	lease->uses++;
 }
 
-static void forget(struct connection *connection, size_t i)
+static void forget(struct nfs_connection *connection, size_t i)
 {
 	nfs_lease_give_back(connection->leases[i]);
 	memmove(connection->leases + i, connection->leases + i + 1,
@@ -68,7 +87,23 @@ static void forget(struct connection *connection, size_t i)
 	connection->leases[REMEMBERED - 1] = NULL;
 }
 
-static void to_front(struct connection *connection, size_t i)
+void nfs_server_forget(struct nfs_server *server, struct nfs_export *export)
+{
+	struct nfs_connection *connection = server->connections;
+
+	for (; connection; connection = connection->next) {
+		size_t i = 0;
+
+		while (i < REMEMBERED && connection->leases[i]) {
+			if (connection->leases[i]->export == export)
+				forget(connection, i);
+			else
+				i++;
+		}
+	}
+}
+
+static void to_front(struct nfs_connection *connection, size_t i)
 {
 	struct nfs_lease *lease = connection->leases[i];
 
@@ -80,7 +115,7 @@ static void to_front(struct connection *connection, size_t i)
 static int find_remembered(struct rpc_call *call, const uint8_t *handle, size_t len,
 			   struct nfs_lease **out, uint64_t *out_id)
 {
-	struct connection *connection = call->peer->slot;
+	struct nfs_connection *connection = call->peer->slot;
 
 	if (!connection)
 		return -ESTALE;

@@ -25,6 +25,8 @@ struct nfs_mounted {
 	char path[];
 };
 
+struct nfs_connection;
+
 enum {
 	NFS_AT_NFS, /* NFS and MOUNT */
 	NFS_AT_MOUNT, /* MOUNT alone */
@@ -40,6 +42,7 @@ struct nfs_server {
 	struct rpc_program programs[3]; /* NFS, MOUNT, the port mapper */
 	struct rpc_server *rpc[NFS_PORTS]; /* NULL: not listening */
 	unsigned int busy; /* calls that workers have */
+	struct nfs_connection *connections; /* those that remember exports */
 	struct nfs_mounted *mounted; /* the latest first */
 	unsigned int mounted_count;
 	struct loop_work registering;
