@@ -38,7 +38,7 @@ struct nfs_procedure {
 
 /* An export in use: by connections that it is remembered for, and by calls. The loop's alone. */
 struct nfs_lease {
-	const struct nfs_server *server; /* borrowed */
+	struct nfs_server *server; /* borrowed */
 	struct nfs_export *export;
 	struct nfs_seal seal;
 	unsigned int uses;
