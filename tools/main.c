@@ -11,8 +11,8 @@
 #include "base/log.h"
 
 const struct command *const commands[] = {
-	&cmd_info,   &cmd_ls,	  &cmd_stat, &cmd_cat,	   &cmd_cp,   &cmd_mount,
-	&cmd_umount, &cmd_status, &cmd_pi,   &cmd_overlay, &cmd_help, NULL,
+	&cmd_info,  &cmd_ls,	 &cmd_stat, &cmd_cat,	  &cmd_cp,   &cmd_mount, &cmd_umount,
+	&cmd_serve, &cmd_status, &cmd_pi,   &cmd_overlay, &cmd_help, NULL,
 };
 
 const struct command *command_find(const char *name)

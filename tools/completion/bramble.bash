@@ -72,6 +72,34 @@ _bramble_overlays() { # [--state DIR]
 	"$program" overlay list -q "$@" 2>/dev/null | awk 'NR > 1 { print $1 }'
 }
 
+# The words that "bramble help COMMAND" lists as what can be done.
+_bramble_subcommands() { # COMMAND
+	"$program" help "$1" 2>/dev/null | sed -nE 's/^  ([a-z]+) ( +|[A-Z[]).*/\1/p'
+}
+
+_bramble_pis() { # [--state DIR]
+	"$program" pi list -q --json "$@" 2>/dev/null |
+		sed -nE 's/^ *"(serial|name)": "(.+)",?$/\2/p'
+}
+
+# What follows "bramble pi".
+_bramble_reply_pi() { # PREFIX ARGUMENT...
+	local prefix=$1 what=()
+	shift
+
+	case ${1-}:$# in
+	:0) mapfile -t what < <(_bramble_subcommands pi) ;;
+	show:1 | set:1 | remove:1 | forget:1)
+		mapfile -t what < <(_bramble_pis "${state[@]}")
+		;;
+	add:[2-9] | set:[2-9])
+		what=(name= image= base= keep= keep=yes keep=until-reboot mac=)
+		compopt -o nospace 2>/dev/null
+		;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "${what[*]}" -- "$prefix")
+}
+
 # What follows "bramble overlay".
 _bramble_reply_overlay() { # PREFIX ARGUMENT...
 	local prefix=$1 what=() overlay=()
@@ -79,8 +107,7 @@ _bramble_reply_overlay() { # PREFIX ARGUMENT...
 
 	case ${1-}:$# in
 	:0)
-		mapfile -t what < <("$program" help overlay 2>/dev/null |
-			sed -nE 's/^  ([a-z]+) ( +|[A-Z[]).*/\1/p')
+		mapfile -t what < <(_bramble_subcommands overlay)
 		;;
 	show:1 | diff:1 | reset:1 | snapshot:1 | restore:1 | clone:1 | delete:* | check:*)
 		mapfile -t what < <(_bramble_overlays "${state[@]}")
@@ -133,7 +160,8 @@ _bramble() {
 			i=$((i + 1))
 			((i < COMP_CWORD)) && overlay=(--overlay "${COMP_WORDS[i]}")
 			;;
-		--image | --base | --delete)
+		--image | --base | --delete | --config | --interface | --address | --dhcp | --only | \
+			--*-port)
 			[[ ${COMP_WORDS[i + 1]} == = ]] && i=$((i + 1))
 			i=$((i + 1))
 			;;
@@ -171,6 +199,25 @@ _bramble() {
 		_bramble_reply_images "$cur"
 		return
 		;;
+	--config)
+		_bramble_reply_files "$cur" -f
+		return
+		;;
+	--interface)
+		mapfile -t COMPREPLY < <(compgen -W "$(ls /sys/class/net 2>/dev/null)" -- "$cur")
+		return
+		;;
+	--dhcp)
+		mapfile -t COMPREPLY < <(compgen -W "proxy full off" -- "$cur")
+		return
+		;;
+	--only)
+		local listed=
+		[[ $cur == *,* ]] && listed=${cur%,*},
+		mapfile -t COMPREPLY < <(compgen -P "$listed" -W "dhcp tftp nfs" -- "${cur##*,}")
+		return
+		;;
+	--address | --*-port) return ;;
 	--delete)
 		_bramble_reply_overlay "$cur" restore "${arguments[1]-}"
 		return
@@ -201,7 +248,8 @@ _bramble() {
 		[[ ${#COMPREPLY[@]} -gt 0 ]] || _bramble_reply_files "$cur" -d
 		;;
 	overlay:*) _bramble_reply_overlay "$cur" "${arguments[@]}" ;;
-	help:* | umount:*) ;;
+	pi:*) _bramble_reply_pi "$cur" "${arguments[@]}" ;;
+	help:* | umount:* | status:*) ;;
 	*:0) _bramble_reply_images "$cur" ;;
 	mount:1) _bramble_reply_files "$cur" -d ;;
 	ls:1 | stat:1 | cat:* | cp:1)
