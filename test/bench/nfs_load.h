@@ -22,6 +22,7 @@ struct options {
 	unsigned int conns;
 	unsigned int depth;
 	unsigned int seconds;
+	pid_t cpu_of; /* 0: by the clock */
 	bool words;
 };
 
