@@ -92,7 +92,8 @@ int nfs_server_create(struct loop *loop, const struct nfs_options *options,
 
 /*
  * NFS and MOUNT over TCP and UDP at @nfs, MOUNT also at @mount if its port is another one. Errors of
- * bind(2), not logged. @nfs_fd, @mount_fd: listening TCP sockets to take over; 0 or less: none.
+ * bind(2), not logged. @nfs_fd, @mount_fd: listening TCP sockets to take over; 0 or less: none. With
+ * one, UDP is done without where that port is not permitted.
  */
 int nfs_server_listen(struct nfs_server *server, const struct sockaddr_in *nfs, int nfs_fd);
 int nfs_server_listen_mount(struct nfs_server *server, const struct sockaddr_in *mount,
@@ -106,7 +107,7 @@ int nfs_server_portmap(struct nfs_server *server, const struct sockaddr_in *addr
 		       int udp_fd);
 int nfs_server_register(struct nfs_server *server);
 
-/* Ports that are in use, host order; 0: none. */
+/* Ports that are in use, by TCP and UDP, host order; 0: none. */
 uint16_t nfs_server_port(const struct nfs_server *server);
 uint16_t nfs_server_mount_port(const struct nfs_server *server);
 

@@ -80,9 +80,12 @@ int nfs_server_create(struct loop *loop, const struct nfs_options *options,
 
 /* Ports --------------------------------------------------------------------------------------- */
 
-/* TCP and UDP at the same address; where its port is 0, at the one that TCP got. */
+/*
+ * TCP and UDP at the same address; where its port is 0, at the one that TCP got. Who was given a socket
+ * for TCP may not be allowed to open one for UDP.
+ */
 static int listen_at(struct rpc_server *rpc, const struct sockaddr_in *address, int tcp_fd,
-		     int udp_fd)
+		     int udp_fd, bool *out_tcp_only)
 {
 	struct sockaddr_in same = *address;
 	int err = rpc_server_listen_tcp(rpc, address, tcp_fd);
@@ -90,7 +93,9 @@ static int listen_at(struct rpc_server *rpc, const struct sockaddr_in *address, 
 	if (err)
 		return err;
 	same.sin_port = htons(rpc_server_port(rpc));
-	return rpc_server_listen_udp(rpc, &same, udp_fd);
+	err = rpc_server_listen_udp(rpc, &same, udp_fd);
+	*out_tcp_only = err == -EACCES && tcp_fd > 0;
+	return *out_tcp_only ? 0 : err;
 }
 
 static int listen_for(struct nfs_server *server, unsigned int at,
@@ -107,7 +112,7 @@ static int listen_for(struct nfs_server *server, unsigned int at,
 	err = rpc_server_create(server->loop, programs, count, &limits, &rpc);
 	if (err)
 		return err;
-	err = listen_at(rpc, address, tcp_fd, udp_fd);
+	err = listen_at(rpc, address, tcp_fd, udp_fd, &server->tcp_only[at]);
 	if (err) {
 		rpc_server_destroy(rpc);
 		return err;
@@ -147,7 +152,7 @@ uint16_t nfs_server_mount_port(const struct nfs_server *server)
 {
 	const uint16_t own = port_of(server, NFS_AT_MOUNT);
 
-	return own ? own : nfs_server_port(server);
+	return own && !server->tcp_only[NFS_AT_MOUNT] ? own : nfs_server_port(server);
 }
 
 /* Another port mapper -------------------------------------------------------------------------- */
@@ -155,9 +160,11 @@ uint16_t nfs_server_mount_port(const struct nfs_server *server)
 static void run_register(struct loop_work *work)
 {
 	struct nfs_server *server = container_of(work, struct nfs_server, registering);
-	pmap2_mapping entries[NFS_PMAP_ENTRIES];
-	const size_t count = nfs_portmap_entries(server, entries);
-	int err = nfs_register_set(entries, count);
+	int err;
+
+	/* at the end the ports are closed already */
+	server->entries_count = nfs_portmap_entries(server, server->entries);
+	err = nfs_register_set(server->entries, server->entries_count);
 
 	server->registered = !err;
 	if (err)
@@ -200,12 +207,10 @@ void nfs_server_quiesce(struct nfs_server *server)
 
 void nfs_server_destroy(struct nfs_server *server)
 {
-	pmap2_mapping entries[NFS_PMAP_ENTRIES];
-
 	if (!server)
 		return;
 	if (server->registered)
-		(void)nfs_register_unset(entries, nfs_portmap_entries(server, entries));
+		(void)nfs_register_unset(server->entries, server->entries_count);
 	for (size_t i = 0; i < NFS_PORTS; i++)
 		rpc_server_destroy(server->rpc[i]);
 	nfs_mount_forget(server);

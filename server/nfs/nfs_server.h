@@ -34,6 +34,9 @@ enum {
 	NFS_PORTS,
 };
 
+/* Of the port mapper. */
+#define NFS_PMAP_ENTRIES 8u
+
 struct nfs_server {
 	struct loop *loop; /* borrowed */
 	struct nfs_options options;
@@ -41,13 +44,16 @@ struct nfs_server {
 	uint8_t checksum_key[HASH_SHORT_KEY_BYTES]; /* of arguments; the same after a restart */
 	struct rpc_program programs[3]; /* NFS, MOUNT, the port mapper */
 	struct rpc_server *rpc[NFS_PORTS]; /* NULL: not listening */
+	bool tcp_only[NFS_PORTS];
 	unsigned int busy; /* calls that workers have */
 	struct nfs_connection *connections; /* those that remember exports */
 	struct nfs_mounted *mounted; /* the latest first */
 	unsigned int mounted_count;
 	struct loop_work registering;
 	bool registers; /* @registering is with a worker */
-	bool registered; /* with another port mapper */
+	bool registered; /* with another port mapper: @entries */
+	pmap2_mapping entries[NFS_PMAP_ENTRIES];
+	size_t entries_count;
 };
 
 /* nfs_program.c: a call of NFS. */
@@ -59,7 +65,6 @@ void nfs_mount_forget(struct nfs_server *server);
 void nfs_portmap_call(struct rpc_call *call);
 
 /* What a server has to tell of its ports: at most PMAP_ENTRIES. Returns how many. */
-#define NFS_PMAP_ENTRIES 8u
 size_t nfs_portmap_entries(const struct nfs_server *server, pmap2_mapping out[NFS_PMAP_ENTRIES]);
 
 /*
