@@ -1,0 +1,199 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# bramble serve starts, is asked by its control socket, reloads, and ends with everything saved.
+. "$BRAMBLE_SOURCE/test/integration/lib.sh"
+. "$BRAMBLE_SOURCE/test/integration/lib_serve.sh"
+
+need python3
+serve_image
+
+# Nobody is there to be asked.
+expect 1 bramble status
+said err "no server runs with $work/state"
+expect 1 bramble pi list
+expect 2 bramble pi
+expect 2 bramble pi dance
+expect 2 bramble pi show
+expect 2 bramble pi set 00000001
+expect 2 bramble pi set 00000001 name=a --json
+expect 2 bramble status now
+
+# Wrong usage.
+expect 2 bramble serve "$image" "$image"
+expect 2 bramble serve --dhcp maybe "$image"
+said err "--dhcp maybe: not proxy, full or off"
+expect 2 bramble serve --nfs-port 70000 "$image"
+expect 2 bramble serve --only dhcp,http "$image"
+expect 1 bramble serve "${unprivileged[@]}" missing.img
+said err "missing.img: No such file"
+expect 1 bramble serve "${unprivileged[@]}" --interface nosuch0 "$image"
+said err "interface nosuch0: there is none"
+
+serve_start "${unprivileged[@]}" "$image"
+said log "TFTP: port 16069"
+said log "NFS: port 12049"
+said log "image pi: $image"
+grep -qE '^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} ready' log || fail "events have no time"
+[ "$(stat -c %a "$work/state/control")" = 600 ] || fail "others may speak to the control socket"
+[ "$(stat -c %a "$work/state/handle-key")" = 600 ] || fail "others may read the key of handles"
+
+# Commands by the control socket.
+expect 0 bramble status
+expect 0 bramble status --json
+expect 0 bramble pi add 10000000abcd1234 name=kitchen
+expect 1 bramble pi add abcd1234
+said err "bramble: pi: abcd1234: is there already"
+expect 0 bramble pi list --json
+said out '"serial": "abcd1234"'
+expect 0 bramble pi show kitchen
+said out kitchen
+expect 1 bramble pi show pantry
+expect 0 bramble pi remove kitchen
+expect 0 bramble status --state "$work/state/../state"
+
+# One server has a state directory.
+expect 1 bramble serve --dhcp off --tftp-port 16070 --nfs-port 12050 --mount-port 0 \
+	--portmap-port 0 "$image"
+said err "$work/state: in use by process $server (bramble serve)"
+expect 0 bramble status
+
+# Another one finds the port taken, and by whom.
+expect 1 bramble serve --state other "${unprivileged[@]}" "$image"
+said err "port 16069/udp (TFTP): in use by bramble (process $server)"
+said err "port 12049/tcp (NFS): in use by bramble (process $server)"
+
+# Clients of the control socket that are not ours, go away, or do not read.
+python3 - "$work/state/control" <<'PYTHON'
+import socket, struct, sys, time
+
+def connect():
+    s = socket.socket(socket.AF_UNIX)
+    s.connect(sys.argv[1])
+    return s
+
+def request(*words):
+    data = b"".join(w.encode() + b"\0" for w in words)
+    return b"brm1" + struct.pack(">II", len(data), len(words)) + data
+
+def ends(s):
+    s.settimeout(30)
+    try:
+        while s.recv(65536):
+            pass
+    except ConnectionResetError:
+        pass
+
+def answer(s):
+    out, data = b"", b""
+    s.settimeout(30)
+    while True:
+        part = s.recv(65536)
+        assert part, "ended without an exit status"
+        data += part
+        while len(data) >= 8:
+            kind, size = struct.unpack(">II", data[:8])
+            if len(data) < 8 + size:
+                break
+            if kind == 3:
+                return struct.unpack(">I", data[8:12])[0], out
+            out += data[8:8 + size]
+            data = data[8 + size:]
+
+for junk in (b"GET / HTTP/1.0\r\n\r\n", b"brm1" + b"\xff" * 8, b"brm1" + b"\0" * 8,
+             b"brm1" + struct.pack(">II", 4, 2) + b"abcd"):
+    s = connect()
+    s.send(junk)
+    ends(s)
+
+# byte by byte
+s = connect()
+for byte in request("status", "--json"):
+    s.send(bytes([byte]))
+status, out = answer(s)
+assert status == 0 and b'"pis"' in out, (status, out)
+
+# unknown, and empty words
+s = connect()
+s.send(request("dance"))
+assert answer(s)[0] == 1
+s = connect()
+s.send(request("", ""))
+assert answer(s)[0] == 1
+
+# gone before the request is complete, or the answer is there
+for part in (3, 11, 13, 1000):
+    s = connect()
+    s.send(request("pi", "list")[:part])
+    s.close()
+
+# many at once, in any order
+many = [connect() for _ in range(60)]
+for s in many:
+    s.send(request("pi", "list", "--json"))
+for s in reversed(many):
+    assert answer(s)[0] == 0
+
+# more than are taken: the others are sent away
+many = [connect() for _ in range(100)]
+time.sleep(0.2)
+for s in many:
+    s.close()
+s = connect()
+s.send(request("status"))
+assert answer(s)[0] == 0
+PYTHON
+
+# A reload that cannot be understood changes nothing.
+serve_stop
+cat >serve.conf <<CONF
+[server]
+dhcp = off
+tftp-port = 16069
+nfs-port = 12049
+mount-port = 0
+portmap-port = 0
+[image pi]
+file = $image
+CONF
+serve_start --config serve.conf
+echo 'colour = red' >>serve.conf
+kill -HUP "$server"
+serve_waits_for 'reload: failed' || fail "nothing was said of a reload that failed"
+said log 'serve.conf:9: colour: unknown key'
+sed -i 's/colour.*//; s/16069/16070/' serve.conf
+printf '[pi 00000001]\nname = shed\n' >>serve.conf
+kill -HUP "$server"
+serve_waits_for ' reloaded' || fail "it did not reload"
+said log 'reload: tftp-port: changes at the next restart only'
+expect 0 bramble pi list
+said out shed
+
+# Killed, it leaves a socket behind, which the next one replaces.
+kill -9 "$server"
+wait "$server" || true
+[ -S "$work/state/control" ] || fail "no socket is left"
+expect 1 bramble status
+said err "no server runs with"
+serve_start --config serve.conf
+expect 0 bramble status
+serve_stop INT
+[ ! -e "$work/state/control" ] || fail "a socket is left"
+said log ' ended'
+
+# The errors of a configuration, all at once.
+cat >wrong.conf <<CONF
+[server]
+dhcp = perhaps
+[image pi]
+[pi 00000001]
+keep = never
+CONF
+expect 1 bramble serve --config wrong.conf
+said err 'bramble: wrong.conf:2: dhcp: "perhaps" is not proxy, full or off'
+said err 'bramble: wrong.conf:5: keep: "never" is not yes or until-reboot'
+expect 1 bramble serve --config missing.conf
+said err 'missing.conf: No such file'
+printf '[image a]\nfile = /nowhere.img\n[server]\ndhcp = off\n' >lost.conf
+expect 1 bramble serve --config lost.conf --tftp-port 16069 --nfs-port 12049 --mount-port 0 \
+	--portmap-port 0
+said err '/nowhere.img'
