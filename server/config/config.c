@@ -48,6 +48,7 @@ int config_init(struct config *config)
 				.join = CONFIG_JOIN_ANY,
 				.keep = CONFIG_KEEP_YES,
 				.access = CONFIG_ACCESS_MAC,
+				.reserved_ports = true,
 				.transfer = TRANSFER,
 				.reply_delay_ms = UINT32_MAX,
 				.kick = -1,

@@ -71,6 +71,7 @@ const struct config_key config_keys[] = {
 	RULE(DEFAULTS | PI, "keep-ip", BOOL, keep_ip),
 	RULE(DEFAULTS | PI, "eeprom-updates", BOOL, eeprom_updates),
 	RULE(DEFAULTS | PI, "root-squash", BOOL, root_squash),
+	RULE(DEFAULTS | PI, "reserved-ports", BOOL, reserved_ports),
 	RULE(DEFAULTS | PI, "transfer", TRANSFER, transfer),
 	WHOLE_RULE(DEFAULTS | PI, "skip", STEPS),
 	RULE(DEFAULTS | PI, "reply-delay", DELAY, reply_delay_ms),
