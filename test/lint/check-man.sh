@@ -15,7 +15,7 @@ trap 'rm -rf "$work"' EXIT
 command -v groff >/dev/null && command -v man >/dev/null ||
 	{ echo "skipped: no groff or man"; exit 77; }
 
-for page in *.[18]; do
+for page in *.[158]; do
 	said=$(groff -ww -mandoc -Tutf8 -z "$page" 2>&1) && [ -z "$said" ] ||
 		wrong "$page: groff -ww: $said"
 	said=$(man --warnings -E UTF-8 -l "$page" 2>&1 >/dev/null) && [ -z "$said" ] ||
@@ -37,6 +37,15 @@ for command in $(bramble help | sed -nE 's/^  ([a-z]+)  .*/\1/p'); do
 	MANWIDTH=200 man -E ascii -l "$page" | col -bx | explained >"$work/page"
 	said=$(diff "$work/help" "$work/page") ||
 		wrong "$page (>) and bramble help $command (<) list different options: $said"
+done
+
+# Every key of the configuration file, which the table of keys has
+keys=$(sed -nE 's/^\t(KEY|WHOLE|RULE|WHOLE_RULE)\([A-Z| ]+, "([a-z-]+)",.*/\2/p' \
+	../../server/config/config_keys.c)
+[ -n "$keys" ] || wrong "no keys in the table of config_keys.c"
+MANWIDTH=200 man -E ascii -l bramble.conf.5 | col -bx >"$work/conf"
+for key in $keys; do
+	grep -qE "(^|, ) *$key(,|  |$)" "$work/conf" || wrong "bramble.conf.5: does not explain $key"
 done
 
 # The words behind -o
