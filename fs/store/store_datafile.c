@@ -127,6 +127,13 @@ int store_datafile_allocate(const struct store_datafile *file, uint64_t offset, 
 	return errno == ENOSYS ? -EOPNOTSUPP : -errno;
 }
 
+/* Errors are told to store_datafile_sync, too. */
+void store_datafile_start(const struct store_datafile *file)
+{
+	if (sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WRITE))
+		log_debug("store: %s: %s", file->path, strerror(errno));
+}
+
 int store_datafile_sync(const struct store_datafile *file)
 {
 	int err;

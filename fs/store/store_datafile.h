@@ -25,6 +25,7 @@ int store_datafile_read(const struct store_datafile *file, void *buf, size_t len
 int store_datafile_write(const struct store_datafile *file, const void *buf, size_t len,
 			 uint64_t offset);
 int store_datafile_allocate(const struct store_datafile *file, uint64_t offset, uint64_t len);
+void store_datafile_start(const struct store_datafile *file);
 int store_datafile_sync(const struct store_datafile *file);
 void store_datafile_punch(struct store_datafile *file, uint64_t offset, uint64_t len);
 int store_datafile_resize(const struct store_datafile *file, uint64_t bytes);

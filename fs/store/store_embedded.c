@@ -283,6 +283,14 @@ static int embedded_data_sync(struct store *base)
 	return err;
 }
 
+static void embedded_data_start(struct store *base)
+{
+	struct store_embedded *store = embedded(base);
+
+	if (!store->relaxed)
+		store_datafile_start(&store->data);
+}
+
 static void embedded_data_punch(struct store *base, uint64_t offset, uint64_t len)
 {
 	store_datafile_punch(&embedded(base)->data, offset, len);
@@ -374,6 +382,7 @@ static const struct store_ops embedded_ops = {
 	.data_write = embedded_data_write,
 	.data_allocate = embedded_data_allocate,
 	.data_sync = embedded_data_sync,
+	.data_start = embedded_data_start,
 	.data_punch = embedded_data_punch,
 	.data_resize = embedded_data_resize,
 	.mark_in_use = embedded_mark_in_use,

@@ -94,6 +94,9 @@ struct store_ops {
 	 */
 	int (*data_sync)(struct store *store);
 
+	/* data_sync comes soon: starts what can be done before. NULL: nothing can. */
+	void (*data_start)(struct store *store);
+
 	/* Gives the range back to the host. Errors are logged by the kind, once, and do not matter. */
 	void (*data_punch)(struct store *store, uint64_t offset, uint64_t len);
 
@@ -139,7 +142,7 @@ struct store_pending {
 /* Where the data were written since the last sync. */
 struct store_written {
 	pthread_mutex_t lock;
-	bool much; /* and more than fits in an entry of a log */
+	_Atomic bool much; /* and more than fits in an entry of a log */
 	size_t bytes;
 	size_t count;
 	struct store_range ranges[STORE_ENTRY_RANGES];
@@ -155,6 +158,7 @@ struct store_syncing {
 	int err; /* of that one */
 	uint64_t durable; /* of store->commits */
 	uint64_t data_durable; /* of store->data_writes */
+	bool starting; /* somebody is in data_start */
 	bool punching; /* somebody works on what was punchable */
 	struct store_runs punchable; /* durably free; to be punched, and then cleared in blocks */
 

@@ -405,6 +405,27 @@ static bool is_settled(struct store *store, enum how how)
 	return store->sync.number == store->sync.applied && (how == SETTLE || !has_log(store));
 }
 
+/*
+ * Somebody else syncs, which takes what was there before. Meanwhile the host can write much data that the
+ * next sync waits for; sync.lock is held, and let go.
+ */
+static void wait_for_sync(struct store *store)
+{
+	struct store_syncing *sync = &store->sync;
+
+	if (!store->ops->data_start || !store->written.much || sync->starting) {
+		pthread_cond_wait(&sync->ended, &sync->lock);
+		return;
+	}
+	sync->starting = true;
+	pthread_mutex_unlock(&sync->lock);
+	store->ops->data_start(store);
+	pthread_mutex_lock(&sync->lock);
+	sync->starting = false;
+	if (sync->running)
+		pthread_cond_wait(&sync->ended, &sync->lock);
+}
+
 static int sync_all(struct store *store, enum how how)
 {
 	struct store_syncing *sync = &store->sync;
@@ -426,7 +447,7 @@ static int sync_all(struct store *store, enum how how)
 		if (sync->failed > number)
 			break;
 		if (sync->running) {
-			pthread_cond_wait(&sync->ended, &sync->lock);
+			wait_for_sync(store);
 			continue;
 		}
 		run(store, how);

@@ -2,12 +2,13 @@
 /*
  * What it costs to make something durable, in the embedded store and by fsync on the host's file system:
  *
- *	bench_store_sync DIR [SECONDS] [no-flush]
+ *	bench_store_sync DIR [SECONDS [ROUNDS [ROW [THREADS]]]]
  *
  * Each of 1, 8 and 32 threads makes a change and waits until it is durable, again and again: a file that
  * is created (three records, or an empty file), one that gets 4 KiB or 1 MiB in fresh blocks and loses
- * what it had. On the host these are files of a folder, made anew each time. Prints a Markdown table;
- * never gates.
+ * what it had. On the host these are files of a folder, made anew each time. Store and host take turns,
+ * SECONDS each, ROUNDS times. With BENCH_NO_FLUSH in the environment the store does not flush. Prints a
+ * Markdown table; never gates.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -236,23 +237,33 @@ static double run(unsigned int threads, size_t bytes, bool on_host, double secon
 	return (double)done / (now() - start);
 }
 
-int main(int argc, char **argv)
+struct row {
+	const char *name;
+	size_t bytes;
+};
+
+/* One line of the table. */
+static void measure(const struct row *row, unsigned int threads, double seconds,
+		    unsigned int rounds)
 {
-	static const struct {
-		const char *name;
-		size_t bytes;
-	} rows[] = {{"create", 0}, {"4 KiB", STORE_BLOCK}, {"1 MiB", LARGE}};
-	static const unsigned int threads[] = {1, 8, 32};
-	double seconds = argc > 2 ? atof(argv[2]) : 2;
-	struct store_options options = {.no_flush = argc > 3 && !strcmp(argv[3], "no-flush")};
+	double stored = 0, host = 0, store_us = 0, host_us = 0, us;
+
+	for (unsigned int i = 0; i < rounds; i++) {
+		host += run(threads, row->bytes, true, seconds, &us) / rounds;
+		host_us += us / rounds;
+		stored += run(threads, row->bytes, false, seconds, &us) / rounds;
+		store_us += us / rounds;
+	}
+	printf("| %s | %u | %.0f (%.0f) | %.0f (%.0f) | %.2f |\n", row->name, threads, stored,
+	       store_us, host, host_us, stored / host);
+	fflush(stdout);
+}
+
+static void open_all(void)
+{
+	struct store_options options = {.no_flush = getenv("BENCH_NO_FLUSH") != NULL};
 	char path[4096];
 
-	if (argc < 2) {
-		fputs("usage: bench_store_sync DIR [SECONDS] [no-flush]\n", stderr);
-		return 2;
-	}
-	folder = argv[1];
-	memset(content, 'x', sizeof(content));
 	snprintf(path, sizeof(path), "%s/host", folder);
 	check(path, mkdir(path, 0700) ? -errno : 0);
 	snprintf(path, sizeof(path), "%s/store", folder);
@@ -262,17 +273,30 @@ int main(int argc, char **argv)
 	options.writer = writer;
 	check("open", store_embedded_open(path, &options, &store));
 	check("ready", store_blocks_ready(store));
+}
+
+int main(int argc, char **argv)
+{
+	static const struct row rows[] = {{"create", 0}, {"4 KiB", STORE_BLOCK}, {"1 MiB", LARGE}};
+	static const unsigned int threads[] = {1, 8, 32};
+	double seconds = argc > 2 ? atof(argv[2]) : 2;
+	int rounds = argc > 3 ? atoi(argv[3]) : 1;
+
+	if (argc < 2 || rounds < 1) {
+		fputs("usage: bench_store_sync DIR [SECONDS [ROUNDS [ROW [THREADS]]]]\n", stderr);
+		return 2;
+	}
+	folder = argv[1];
+	memset(content, 'x', sizeof(content));
+	open_all();
 	puts("| durable changes/s (us of processor each) | threads | store | host | ratio |");
 	puts("|---|---:|---:|---:|---:|");
 	for (size_t r = 0; r < sizeof(rows) / sizeof(*rows); r++) {
+		if (argc > 4 && strcmp(argv[4], rows[r].name) != 0)
+			continue;
 		for (size_t t = 0; t < sizeof(threads) / sizeof(*threads); t++) {
-			double store_us, host_us;
-			double host = run(threads[t], rows[r].bytes, true, seconds, &host_us);
-			double stored = run(threads[t], rows[r].bytes, false, seconds, &store_us);
-
-			printf("| %s | %u | %.0f (%.0f) | %.0f (%.0f) | %.2f |\n", rows[r].name,
-			       threads[t], stored, store_us, host, host_us, stored / host);
-			fflush(stdout);
+			if (argc <= 5 || (unsigned int)atoi(argv[5]) == threads[t])
+				measure(&rows[r], threads[t], seconds, (unsigned int)rounds);
 		}
 	}
 	check("close", store_close(store));
