@@ -358,20 +358,22 @@ struct names {
 	char *bytes; /* owned; one behind the other, each with its NUL */
 	size_t used;
 	size_t size;
+	int err;
 };
 
 static int collect(void *ctx, const struct tree_entry *entry)
 {
 	struct names *names = ctx;
 
-	if (entry->name_len > NAME_MAX || (entry->name_len <= 2 && entry->name[0] == '.'))
+	if (entry->name_len > NAME_MAX || (entry->name_len == 1 && entry->name[0] == '.') ||
+	    (entry->name_len == 2 && memcmp(entry->name, "..", 2) == 0))
 		return 0;
 	if (entry->name_len + 1 > names->size - names->used) {
 		size_t size = names->size * 2 + NAME_MAX + 1;
 		char *bytes = size <= PROVISION_FILE_MAX ? realloc(names->bytes, size) : NULL;
 
 		if (!bytes)
-			return -ENOMEM;
+			return names->err = -ENOMEM;
 		names->bytes = bytes;
 		names->size = size;
 	}
@@ -389,6 +391,8 @@ int provision_each(struct provision_job *job, const char *path, provision_entry_
 
 	if (!err)
 		err = tree_readdir(job->tree, id, 0, collect, &names);
+	if (!err)
+		err = names.err;
 	if (err == -ENOENT || err == -ENOTDIR)
 		err = 0;
 	for (size_t at = 0; !err && at < names.used; at += strlen(names.bytes + at) + 1) {
