@@ -8,6 +8,10 @@
 
 #include "base/log.h"
 
+/* For `bramble overlay`; clients ask again after about as long. */
+#define LENT_WAIT_MS 20000u
+#define LENT_POLL_MS 50
+
 static int refuse(struct fleet *fleet, const char *id, const struct fleet_peer *peer,
 		  const char *why)
 {
@@ -81,11 +85,25 @@ static int walk(struct fleet_tree *tree, const char *rest, uint64_t *out_id)
 	return *rest ? tree_walk(tree->export.tree, rest, true, out_id) : 0;
 }
 
+/* MOUNT has no word for "come again": whoever wants a tree that is lent waits for it. */
+static int open_tree(struct fleet *fleet, struct fleet_pi *pi, struct fleet_tree **out)
+{
+	const struct timespec pause = {.tv_nsec = LENT_POLL_MS * 1000000L};
+	const uint64_t start = fleet_ms();
+	int err = fleet_tree_open(fleet, pi, true, out);
+
+	while (err == -EAGAIN && fleet_ms() - start < LENT_WAIT_MS) {
+		nanosleep(&pause, NULL);
+		err = fleet_tree_open(fleet, pi, true, out);
+	}
+	return err;
+}
+
 static int mount_tree(struct fleet *fleet, struct fleet_pi *pi, const char *rest,
 		      const struct sockaddr_in *peer, struct nfs_export **out, uint64_t *out_id)
 {
 	struct fleet_tree *tree = NULL;
-	int err = fleet_tree_open(fleet, pi, true, &tree);
+	int err = open_tree(fleet, pi, &tree);
 
 	if (err)
 		return err;

@@ -22,7 +22,7 @@
 #define RENEW_WAIT_MS 5000u
 
 /* How long an overlay is not opened again after it was lent to nobody. */
-#define LENT_MS 5000u
+#define LENT_MS 2000u
 
 static void free_tree(struct fleet_tree *tree)
 {

@@ -1,0 +1,79 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# bramble overlay works on overlays that the running server holds: it lets go of them, and its Pis go on
+# afterwards.
+. "$BRAMBLE_SOURCE/test/integration/lib.sh"
+. "$BRAMBLE_SOURCE/test/integration/lib_serve.sh"
+
+need nfs-ls nfs-cat nfs-cp jq
+serve_image
+
+nfs() { echo "nfs://127.0.0.1/0000aaaa$1?nfsport=12049&mountport=12049"; }
+# libnfs gives up where a kernel asks again after NFS3ERR_JUKEBOX
+put() {
+	local i
+	for ((i = 0; i < 100; i++)); do
+		! nfs-cp "$1" "$(nfs "$2")" >nfs.log 2>&1 || return 0
+		grep -q JUKEBOX nfs.log || break
+	done
+	cat nfs.log >&2
+	fail "the Pi cannot write $2"
+}
+held() { bramble overlay show 0000aaaa | grep -q '^State: .*process'; }
+
+serve_start "${unprivileged[@]}" "$image"
+nfs-ls "$(nfs /)" >/dev/null || fail "the Pi cannot mount its root"
+held || fail "nobody holds the overlay of a Pi that has mounted it"
+echo one >one
+put one /one
+
+# Everything that wants it alone or at rest; the Pi writes in between.
+expect 0 bramble overlay list
+said out 0000aaaa
+expect 0 bramble overlay diff 0000aaaa /one
+said out 'A /one'
+nfs-cat "$(nfs /one)" >got || fail "the Pi cannot go on after diff"
+cmp -s got one || fail "the Pi reads something else after diff"
+held || fail "the server did not take the overlay back"
+expect 0 bramble overlay snapshot 0000aaaa before
+echo two >two
+put two /two
+expect 0 bramble overlay check 0000aaaa
+said out '0000aaaa: clean'
+expect 0 bramble overlay clone 0000aaaa copy
+expect 0 bramble overlay diff copy /two
+put one /three
+expect 0 bramble overlay diff 0000aaaa --json
+jq -r '.[].path' out >paths
+for path in /one /two /three; do
+	grep -qx "$path" paths || { cat paths; fail "diff does not know $path"; }
+done
+
+# Put back: handles from before are stale, a new mount sees what was.
+expect 0 bramble overlay restore 0000aaaa before --yes
+nfs-cat "$(nfs /one)" >got || fail "what was in the snapshot is gone"
+! nfs-cat "$(nfs /two)" >got 2>&1 || fail "what was not in the snapshot is there"
+expect 0 bramble overlay reset 0000aaaa --yes
+! nfs-cat "$(nfs /one)" >got 2>&1 || fail "a reset overlay has changes"
+put one /again
+
+# While a command has it, nobody is told of an error: the Pi waits.
+for ((i = 0; i < 20; i++)); do
+	bramble overlay snapshot 0000aaaa "s$i" || fail "snapshot $i"
+done &
+snapshots=$!
+for ((i = 0; i < 20; i++)); do
+	put one "/during$i"
+done
+wait $snapshots || fail "snapshots while the Pi writes"
+expect 0 bramble overlay check 0000aaaa
+
+# Deleted, it is made anew at the next mount.
+expect 0 bramble overlay delete 0000aaaa --yes
+nfs-ls "$(nfs /)" >names || fail "the Pi cannot mount its root again"
+! grep -q during names || fail "a deleted overlay is there"
+serve_stop
+
+# Without a server all is as always.
+expect 0 bramble overlay check 0000aaaa copy
+expect 0 bramble overlay delete copy --yes
