@@ -122,11 +122,12 @@ struct rpc_limits {
 	unsigned int calls_max; /* of one connection under way; more are not read */
 	size_t unsent_max; /* bytes of answers of one connection; above, nothing is read */
 	unsigned int connections_max; /* above, the one that was idle longest is closed */
+	size_t memory_max; /* bytes of all calls and answers; above, less is read, and some end */
 };
 #define RPC_LIMITS_DEFAULT                                                                         \
 	{                                                                                          \
 		.record_max = (1u << 20) + 4096, .calls_max = 128, .unsent_max = 8u << 20,         \
-		.connections_max = 4096                                                            \
+		.connections_max = 4096, .memory_max = (size_t)256 << 20                           \
 	}
 
 struct rpc_server;

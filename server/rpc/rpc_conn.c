@@ -20,6 +20,8 @@
 /* Bytes of room at least to read into, beside what the record needs. */
 #define READ_MIN 4096u
 #define TRIM_MS 10000u
+/* Who did not get on for so long holds its memory in vain. */
+#define STALL_MS 3000u
 
 static void note(const struct rpc_conn *conn, const char *what)
 {
@@ -109,11 +111,19 @@ void rpc_conn_break(struct rpc_conn *conn)
 
 /* Input -------------------------------------------------------------------------------------- */
 
+static bool is_full(struct rpc_server *server)
+{
+	return rpc_pool_used(&server->pool) > server->limits.memory_max;
+}
+
 /* Whether one more call may be taken. */
 static bool may_take(const struct rpc_conn *conn)
 {
 	const struct rpc_limits *limits = &conn->server->limits;
 
+	/* one that has something under way will be looked at again */
+	if ((conn->calls.count || conn->out.first) && is_full(conn->server))
+		return false;
 	return !conn->broken && !conn->server->quiet && conn->calls.count < limits->calls_max &&
 	       conn->out.unsent <= limits->unsent_max;
 }
@@ -149,7 +159,7 @@ static void move_rest(struct rpc_conn *conn, struct rpc_buffer *to)
 /* Moves what is left of the input into a buffer of @size bytes. False: no memory. */
 static bool move_to_buffer(struct rpc_conn *conn, size_t size)
 {
-	struct rpc_buffer *buffer = rpc_buffer_get(&conn->server->pool, size);
+	struct rpc_buffer *buffer = rpc_buffer_get_here(&conn->server->pool, size);
 
 	if (!buffer)
 		return false;
@@ -180,10 +190,31 @@ static bool make_room(struct rpc_conn *conn)
 	return true;
 }
 
+/* Where too much memory is in use, a connection ends that holds some, and gets on with nothing. */
+static void save_memory(const struct rpc_conn *present)
+{
+	struct rpc_server *server = present->server;
+	uint64_t now = loop_now(server->loop);
+
+	if (!is_full(server))
+		return;
+	for (struct rpc_conn *conn = server->oldest; conn; conn = conn->newer) {
+		if (conn == present || conn->calls.count || (!conn->in && !conn->out.first) ||
+		    now - conn->moved_ms < STALL_MS)
+			continue;
+		note(conn, "too much memory is in use: this one holds some in vain");
+		rpc_conn_close(conn);
+		return;
+	}
+}
+
 static void receive(struct rpc_conn *conn)
 {
 	ssize_t got;
 
+	save_memory(conn);
+	if (!conn->in)
+		conn->moved_ms = loop_now(conn->server->loop);
 	if (!make_room(conn)) {
 		note(conn, "no memory to receive");
 		conn->broken = true;
@@ -209,17 +240,20 @@ static void keep_rest(struct rpc_conn *conn)
 
 	if (rest == 0 && !conn->record.begun)
 		give_input_back(conn);
-	else if (rest <= SMALL_REST && conn->in->size > 2 * SMALL_REST)
-		move_to_buffer(conn, 2 * SMALL_REST);
+	else if (rest <= SMALL_REST && conn->in->size > RPC_BUFFER_SMALL)
+		move_to_buffer(conn, RPC_BUFFER_SMALL);
 }
 
 static void send_out(struct rpc_conn *conn)
 {
+	size_t before = conn->out.unsent;
 	int err;
 
 	if (conn->blocked || conn->broken || !conn->out.first)
 		return;
 	err = rpc_out_send(&conn->out, conn->fd);
+	if (conn->out.unsent < before)
+		conn->moved_ms = loop_now(conn->server->loop);
 	if (err == -EAGAIN) {
 		conn->blocked = true;
 	} else if (err) {
@@ -253,6 +287,7 @@ static void take_calls(struct rpc_conn *conn)
 				conn->broken = true;
 			}
 			rpc_record_end(record);
+			conn->moved_ms = loop_now(conn->server->loop);
 			break;
 		}
 		if (conn->out.unsent >= SEND_EARLY)

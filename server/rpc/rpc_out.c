@@ -30,7 +30,10 @@ static void end_part(struct rpc_out *out, struct rpc_part *part)
 	rpc_buffer_put(out->pool, part->buffer);
 	if (part->file.release)
 		part->file.release(part->file.ctx);
-	free(part);
+	if (out->spare)
+		free(part);
+	else
+		out->spare = part;
 }
 
 static void end_first(struct rpc_out *out)
@@ -54,13 +57,14 @@ void rpc_out_finish(struct rpc_out *out)
 	while (out->first)
 		end_first(out);
 	out->unsent = 0;
+	free(TAKE(out->spare));
 	release_common(out);
 }
 
 bool rpc_out_room(struct rpc_out *out, size_t size, struct rpc_room *room)
 {
 	if (size > RPC_BUFFER_USUAL / 2) {
-		room->buffer = rpc_buffer_get(out->pool, size);
+		room->buffer = rpc_buffer_get_here(out->pool, size);
 		if (!room->buffer)
 			return false;
 		room->data = room->buffer->data;
@@ -70,7 +74,7 @@ bool rpc_out_room(struct rpc_out *out, size_t size, struct rpc_room *room)
 	if (out->common && size > out->common->size - out->common_used)
 		release_common(out);
 	if (!out->common) {
-		out->common = rpc_buffer_get(out->pool, RPC_BUFFER_USUAL);
+		out->common = rpc_buffer_get_here(out->pool, RPC_BUFFER_USUAL);
 		out->common_used = 0;
 	}
 	if (!out->common)
@@ -92,7 +96,7 @@ static void shorten(struct rpc_out *out, const struct rpc_room *room, size_t len
 
 static struct rpc_part *append(struct rpc_out *out, enum rpc_part_kind kind, size_t len)
 {
-	struct rpc_part *part = malloc(sizeof(*part));
+	struct rpc_part *part = out->spare ? TAKE(out->spare) : malloc(sizeof(*part));
 
 	if (!part)
 		return NULL;
@@ -226,7 +230,7 @@ static int read_file(struct rpc_out *out)
 	struct rpc_buffer *buffer;
 	ssize_t len;
 
-	buffer = rpc_buffer_get(out->pool, READ_SIZE);
+	buffer = rpc_buffer_get_here(out->pool, READ_SIZE);
 	part = malloc(sizeof(*part));
 	if (!buffer || !part) {
 		len = -ENOMEM;

@@ -31,6 +31,7 @@ struct rpc_out {
 	struct rpc_pool *pool; /* borrowed */
 	struct rpc_part *first;
 	struct rpc_part *last;
+	struct rpc_part *spare; /* for the next part, of which there mostly is one at a time */
 	size_t unsent; /* bytes */
 	struct rpc_buffer *common; /* where small replies are written; NULL: none yet */
 	size_t common_used; /* bytes */

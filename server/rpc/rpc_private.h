@@ -50,6 +50,7 @@ struct rpc_conn {
 	size_t in_end;
 	struct rpc_record record;
 	struct rpc_out out;
+	uint64_t moved_ms; /* when it got on last: a call was complete, or an answer was taken */
 	bool more; /* there may be whole records in @in */
 	bool ended; /* the peer sends nothing more */
 	bool broken; /* to be closed */

@@ -49,8 +49,12 @@ done
 torture
 ended
 
-serve file 100000 4 10
+serve file 100000 4 10 100000000
 torture limits_hold oldest_idle_connection_makes_room
+ended
+
+serve file 8000000 128 100 8000000
+torture half_calls_end_where_memory_is_short calls_wait_where_memory_is_short
 ended
 
 serve file

@@ -2,7 +2,7 @@
 /*
  * A server of a small program, to try the rpc room without file systems:
  *
- *     rpc_demo PORT [FILE [UNSENT-MAX CALLS-MAX CONNECTIONS-MAX]]
+ *     rpc_demo PORT [FILE [UNSENT-MAX CALLS-MAX CONNECTIONS-MAX MEMORY-MAX]]
  *
  * at TCP port PORT of 127.0.0.1 and UDP port PORT. Program 536870913, version 2 to 3:
  *
@@ -268,8 +268,8 @@ int main(int argc, char **argv)
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct loop_signal term = {.arrived = NULL};
 
-	if (argc != 2 && argc != 3 && argc != 6) {
-		fprintf(stderr, "usage: rpc_demo PORT [FILE [UNSENT CALLS CONNECTIONS]]\n");
+	if (argc != 2 && argc != 3 && argc != 7) {
+		fprintf(stderr, "usage: rpc_demo PORT [FILE [UNSENT CALLS CONNECTIONS MEMORY]]\n");
 		return 2;
 	}
 	address.sin_port = htons((uint16_t)atoi(argv[1]));
@@ -277,10 +277,11 @@ int main(int argc, char **argv)
 		file = open(argv[2], O_RDONLY | O_CLOEXEC);
 		check(file < 0 ? -errno : 0, argv[2]);
 	}
-	if (argc == 6) {
+	if (argc == 7) {
 		limits.unsent_max = (size_t)atol(argv[3]);
 		limits.calls_max = (unsigned int)atoi(argv[4]);
 		limits.connections_max = (unsigned int)atoi(argv[5]);
+		limits.memory_max = (size_t)atol(argv[6]);
 	}
 	log_set_level(LOG_LEVEL_DEBUG);
 	check(loop_create(WORKERS, &loop), "loop");

@@ -381,6 +381,44 @@ def oldest_idle_connection_makes_room():
     busy.expect(done(1, b"busy"))
 
 
+# With a limit of 8 MiB of memory ----------------------------------------------------------------
+
+
+def half_calls_end_where_memory_is_short():
+    clients = [Client() for _ in range(30)]
+    for c in clients:
+        try:
+            c.send(words(0x80000000 + MIB) + b"x" * 800000)
+        except OSError:
+            pass
+    time.sleep(3.5)
+    c = Client()
+    for xid in range(200):
+        c.send(record(call(xid, ECHO, opaque(b"y" * 1000))))
+        c.expect(done(xid, opaque(b"y" * 1000)))
+    ended = 0
+    for c in clients:
+        c.socket.setblocking(False)
+        try:
+            c.socket.recv(1)
+            ended += 1
+        except BlockingIOError:
+            pass
+        except OSError:
+            ended += 1
+    assert ended >= 20, ended
+
+
+def calls_wait_where_memory_is_short():
+    clients = [Client() for _ in range(4)]
+    value = b"0123" * 200000
+    for c in clients:
+        send_in_pieces(c, b"".join(record(later(i, 5, value)) for i in range(20)), [MIB])
+    for c in clients:
+        got = {c.reply()[:4] for _ in range(20)}
+        assert got == {words(i) for i in range(20)}
+
+
 # While it is told to end ------------------------------------------------------------------------
 
 
