@@ -402,27 +402,45 @@ static void datagram_is_answered_from_the_address_that_was_asked(void)
 	loop_udp_close(&udps[0]);
 }
 
-static void count_lengths(struct loop_udp *udp, const struct loop_datagram *datagram)
+#define HEAD_LEN 4u
+#define BODY_LEN 1468u
+
+static void check_parts(struct loop_udp *udp, const struct loop_datagram *datagram)
 {
+	bool last = count == LOOP_UDP_MANY - 1;
+
 	(void)udp;
-	assert(datagram->len == 4 + count);
-	assert(datagram->data[0] == 'h' && datagram->data[3 + count] == (count ? 'b' : 'h'));
-	if (++count == LOOP_UDP_MANY)
+	assert(datagram->len == (last ? HEAD_LEN + 1 : HEAD_LEN + BODY_LEN));
+	assert(datagram->data[0] == count && datagram->data[HEAD_LEN] == (uint8_t)(count + 'b'));
+	assert(datagram->data[datagram->len - 1] == (uint8_t)(count + 'b'));
+	count++;
+	if (last)
 		loop_stop(loop);
 }
 
 static void datagrams_arrive_whole_and_in_order(void)
 {
+	static uint8_t heads[LOOP_UDP_MANY][HEAD_LEN];
+	static uint8_t bodies[LOOP_UDP_MANY][BODY_LEN];
 	struct loop_udp_out out[LOOP_UDP_MANY];
-	char body[LOOP_UDP_MANY];
 
-	memset(body, 'b', sizeof(body));
-	for (unsigned int i = 0; i < LOOP_UDP_MANY; i++)
-		out[i] = (struct loop_udp_out){
-			.head = "hhhh", .head_len = 4, .body = body, .body_len = i};
-	open_server(count_lengths);
+	for (unsigned int i = 0; i < LOOP_UDP_MANY; i++) {
+		heads[i][0] = (uint8_t)i;
+		memset(bodies[i], (uint8_t)(i + 'b'), BODY_LEN);
+		out[i] = (struct loop_udp_out){.head = heads[i],
+					       .head_len = HEAD_LEN,
+					       .body = bodies[i],
+					       .body_len = BODY_LEN};
+	}
+	out[LOOP_UDP_MANY - 1].body_len = 1;
+	open_server(check_parts);
 	open_client(check_echo);
-	assert(loop_udp_send_many(&udps[1], out, LOOP_UDP_MANY) == (int)LOOP_UDP_MANY);
+	for (unsigned int sent = 0; sent < LOOP_UDP_MANY;) {
+		int now = loop_udp_send_many(&udps[1], out + sent, LOOP_UDP_MANY - sent);
+
+		assert(now > 0);
+		sent += (unsigned int)now;
+	}
 	loop_run(loop);
 	loop_udp_close(&udps[1]);
 	loop_udp_close(&udps[0]);
