@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "ext4/ext4.h"
+#include "ext4/ext4_cache.h"
 #include "ext4/ext4_disk.h"
 #include "image/image.h"
 #include "tree/tree.h"
@@ -36,6 +37,7 @@ struct ext4 {
 	struct image *meta; /* owned: the same through a cache, for all but file data */
 	struct image *replayed; /* owned; NULL: the journal was clean */
 	struct ext4_fc *fast; /* owned: what fast commits changed; or NULL */
+	struct ext4_cache *cache; /* owned; NULL while it is opened, for then it changes */
 
 	uint32_t block_size; /* bytes */
 	uint32_t cluster_bits; /* log2 of blocks per cluster */
@@ -85,6 +87,7 @@ struct ext4_inode {
 	uint64_t size; /* bytes */
 	uint64_t sectors; /* units of 512 bytes */
 	uint64_t xattr_block;
+	bool has_xattrs; /* in the inode, or in a block */
 	uint32_t
 		extra_start; /* bytes: where attributes inside the inode begin; inode_size if nowhere */
 	uint32_t atime_seconds; /* raw: an attribute inode keeps its value's hash here */
@@ -214,9 +217,11 @@ ssize_t ext4_dir_fold(const char *name, size_t len, char *out, size_t size);
 ssize_t ext4_xattr_get(struct ext4 *fs, uint32_t number, const char *name, void *buf, size_t size);
 ssize_t ext4_xattr_list(struct ext4 *fs, uint32_t number, char *buf, size_t size);
 
-/* Whether the attributes inside the inode are sound: the kernel looks at them when it reads one. */
-int ext4_xattr_check_inode(const struct ext4 *fs, const struct ext4_inode *inode,
-			   const uint8_t *raw);
+/*
+ * Whether the attributes inside the inode are sound: the kernel looks at them when it reads one. Says in
+ * @inode whether it has any at all.
+ */
+int ext4_xattr_check_inode(const struct ext4 *fs, struct ext4_inode *inode, const uint8_t *raw);
 
 /* Looks for attributes of @name in all inodes; what was found is remembered. */
 bool ext4_xattr_lacks(struct ext4 *fs, const char *name);

@@ -14,6 +14,7 @@
 #include "ext4/ext4_fastcommit.h"
 
 #define NSEC_MAX 999999999u
+#define INODE_SMALL 256u
 
 /* Whether the inode's extra part reaches beyond @field. */
 #define HAS_EXTRA(fs, disk, field)                                                                 \
@@ -234,17 +235,14 @@ int ext4_inode_read_table(struct ext4 *fs, uint32_t number, uint8_t *raw)
 				    raw, &disk);
 }
 
-int ext4_inode_read(struct ext4 *fs, uint32_t number, struct ext4_inode *out, uint8_t **out_raw)
+/* From the table into @raw, of inode_size bytes, and from there to host order. */
+static int read_and_check(struct ext4 *fs, uint32_t number, uint8_t *raw, struct ext4_inode *out)
 {
-	CLEANUP(freep) uint8_t *raw = malloc(fs->inode_size);
 	struct ext4_disk_inode disk = {0};
 	struct ext4_inode inode = {.number = number};
 	bool changed;
-	int err;
+	int err = read_table(fs, number, raw);
 
-	if (!raw)
-		return -ENOMEM;
-	err = read_table(fs, number, raw);
 	if (err)
 		return err;
 	changed = ext4_fc_patch_inode(fs->fast, number, raw);
@@ -265,9 +263,40 @@ int ext4_inode_read(struct ext4 *fs, uint32_t number, struct ext4_inode *out, ui
 	if (err)
 		return err;
 	*out = inode;
-	if (out_raw)
-		*out_raw = TAKE(raw);
 	return 0;
+}
+
+/* Without a buffer of its own where it is as small as nearly all are. */
+static int read_small(struct ext4 *fs, uint32_t number, struct ext4_inode *out)
+{
+	uint8_t raw[INODE_SMALL];
+
+	return read_and_check(fs, number, raw, out);
+}
+
+static int read_whole(struct ext4 *fs, uint32_t number, struct ext4_inode *out, uint8_t **out_raw)
+{
+	CLEANUP(freep) uint8_t *raw = malloc(fs->inode_size);
+	int err = raw ? read_and_check(fs, number, raw, out) : -ENOMEM;
+
+	if (!err && out_raw)
+		*out_raw = TAKE(raw);
+	return err;
+}
+
+int ext4_inode_read(struct ext4 *fs, uint32_t number, struct ext4_inode *out, uint8_t **out_raw)
+{
+	int err;
+
+	if (!out_raw && ext4_cache_inode(fs->cache, number, out))
+		return 0;
+	if (!out_raw && fs->inode_size <= INODE_SMALL)
+		err = read_small(fs, number, out);
+	else
+		err = read_whole(fs, number, out, out_raw);
+	if (!err)
+		ext4_cache_put_inode(fs->cache, out);
+	return err;
 }
 
 /* Two places and two encodings: 16 bits in the first word, else 32 bits in the second. */

@@ -152,6 +152,7 @@ void ext4_close(struct ext4 *fs)
 	if (!fs)
 		return;
 	ext4_fc_close(fs->fast);
+	ext4_cache_destroy(fs->cache);
 	image_close(fs->meta);
 	image_close(fs->replayed);
 	free(fs->group_tables);
@@ -170,6 +171,9 @@ int ext4_open(struct image *img, const struct ext4_options *options, struct tree
 	fs->img = img;
 	fs->nocheck = options->nocheck;
 	err = open_volume(fs, options->noload);
+	if (err)
+		return err;
+	err = ext4_cache_create(&fs->cache);
 	if (err)
 		return err;
 	ext4_tree_init(fs);

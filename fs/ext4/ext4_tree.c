@@ -77,16 +77,22 @@ static int op_lookup(struct tree *tree, uint64_t dir, const char *name, size_t l
 {
 	struct ext4 *fs = of(tree);
 	struct ext4_inode inode;
-	uint32_t number;
-	int err;
+	uint32_t above, number;
+	int err = number_of(fs, dir, &above);
 
-	err = read_inode(fs, dir, &inode);
 	if (err)
 		return err;
-	err = ext4_dir_lookup(fs, &inode, name, len, &number);
-	if (err)
-		return err;
-	return id_of(fs, number, out_id);
+	if (!ext4_cache_name(fs->cache, above, name, len, &number)) {
+		err = read_inode(fs, dir, &inode);
+		if (!err)
+			err = ext4_dir_lookup(fs, &inode, name, len, &number);
+		if (err && err != -ENOENT)
+			return err;
+		if (err)
+			number = 0;
+		ext4_cache_put_name(fs->cache, above, name, len, number);
+	}
+	return number ? id_of(fs, number, out_id) : -ENOENT;
 }
 
 static int op_parent(struct tree *tree, uint64_t dir, uint64_t *out_id)

@@ -150,13 +150,14 @@ static bool inode_region(const struct ext4 *fs, const struct ext4_inode *inode, 
 	return true;
 }
 
-int ext4_xattr_check_inode(const struct ext4 *fs, const struct ext4_inode *inode,
-			   const uint8_t *raw)
+int ext4_xattr_check_inode(const struct ext4 *fs, struct ext4_inode *inode, const uint8_t *raw)
 {
 	struct region region;
+	bool inside = inode_region(fs, inode, raw, &region);
 
-	if (inode_region(fs, inode, raw, &region) && check_region(&region))
+	if (inside && check_region(&region))
 		return ext4_corrupt("attributes in inode %u", inode->number);
+	inode->has_xattrs = inside || inode->xattr_block;
 	return 0;
 }
 
@@ -321,6 +322,17 @@ static int find_one(void *ctx, const struct attribute *attribute)
 	return 1;
 }
 
+/* *@out_raw stays NULL where there are none: most inodes are known by then, and have none. */
+static int read_with_xattrs(struct ext4 *fs, uint32_t number, struct ext4_inode *inode,
+			    uint8_t **out_raw)
+{
+	int err = ext4_inode_read(fs, number, inode, NULL);
+
+	if (err || !inode->has_xattrs)
+		return err;
+	return ext4_inode_read(fs, number, inode, out_raw);
+}
+
 ssize_t ext4_xattr_get(struct ext4 *fs, uint32_t number, const char *name, void *buf, size_t size)
 {
 	CLEANUP(freep) uint8_t *raw = NULL;
@@ -331,10 +343,10 @@ ssize_t ext4_xattr_get(struct ext4 *fs, uint32_t number, const char *name, void 
 			    .size = size,
 			    .result = -ENODATA};
 	struct ext4_inode inode;
-	int err = ext4_inode_read(fs, number, &inode, &raw);
+	int err = read_with_xattrs(fs, number, &inode, &raw);
 
-	if (err)
-		return err;
+	if (err || !raw)
+		return err ? err : -ENODATA;
 	err = each_of_inode(fs, &inode, raw, find_one, &find);
 	return err < 0 ? err : find.result;
 }
@@ -372,9 +384,9 @@ ssize_t ext4_xattr_list(struct ext4 *fs, uint32_t number, char *buf, size_t size
 	CLEANUP(freep) uint8_t *raw = NULL;
 	struct list list = {.buf = buf, .size = size};
 	struct ext4_inode inode;
-	int err = ext4_inode_read(fs, number, &inode, &raw);
+	int err = read_with_xattrs(fs, number, &inode, &raw);
 
-	if (err)
+	if (err || !raw)
 		return err;
 	err = each_of_inode(fs, &inode, raw, list_one, &list);
 	return err < 0 ? err : (ssize_t)list.used;
