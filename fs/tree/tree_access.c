@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "tree/tree.h"
 #include "tree/tree_acl_entry.h"
+#include "tree/tree_private.h"
 
 #define MAY_ALL (TREE_MAY_READ | TREE_MAY_WRITE | TREE_MAY_EXEC)
 
@@ -127,23 +128,26 @@ static ssize_t read_acl(struct tree *tree, uint64_t id, uint8_t **out)
 	return n;
 }
 
-int tree_access_node(struct tree *tree, const struct tree_attr *attr,
-		     const struct tree_caller *caller, unsigned int wanted)
+ssize_t tree_access_acl(struct tree *tree, const struct tree_attr *attr,
+			const struct tree_caller *caller, uint8_t **out)
 {
-	CLEANUP(freep) uint8_t *acl = NULL;
-	ssize_t n = 0;
-
 	/*
 	 * The owner's permissions are in the mode, and so are the group's where they are none. No ACL
 	 * keeps the privileged from anything.
 	 */
-	if (attr->uid != caller->uid && attr->mode & S_IRWXG && !S_ISLNK(attr->mode) &&
-	    !caller->privileged) {
-		n = read_acl(tree, attr->id, &acl);
-		if (n < 0)
-			return (int)n;
-	}
-	return tree_access_check(attr, acl, (size_t)n, caller, wanted);
+	if (attr->uid == caller->uid || !(attr->mode & S_IRWXG) || S_ISLNK(attr->mode) ||
+	    caller->privileged)
+		return 0;
+	return read_acl(tree, attr->id, out);
+}
+
+int tree_access_node(struct tree *tree, const struct tree_attr *attr,
+		     const struct tree_caller *caller, unsigned int wanted)
+{
+	CLEANUP(freep) uint8_t *acl = NULL;
+	ssize_t n = tree_access_acl(tree, attr, caller, &acl);
+
+	return n < 0 ? (int)n : tree_access_check(attr, acl, (size_t)n, caller, wanted);
 }
 
 int tree_access(struct tree *tree, uint64_t id, const struct tree_caller *caller,

@@ -4,10 +4,12 @@
  * fs/nfsd/vfs.c that it follows.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "base/checked.h"
 #include "tree/tree.h"
+#include "tree/tree_private.h"
 
 #define NOW (TREE_SET_ATIME_NOW | TREE_SET_MTIME_NOW)
 #define GIVEN (TREE_SET_ATIME | TREE_SET_MTIME | TREE_SET_CTIME)
@@ -46,8 +48,12 @@ static const struct {
 int tree_access_rights(struct tree *tree, const struct tree_attr *attr,
 		       const struct tree_caller *caller, unsigned int asked, unsigned int *out)
 {
+	CLEANUP(freep) uint8_t *acl = NULL;
+	ssize_t n = tree_access_acl(tree, attr, caller, &acl);
 	unsigned int has = 0;
 
+	if (n < 0)
+		return (int)n;
 	for (size_t i = 0; i < ARRAY_SIZE(rights); i++) {
 		const unsigned int wanted =
 			S_ISDIR(attr->mode) ? rights[i].of_dir : rights[i].of_file;
@@ -59,7 +65,7 @@ int tree_access_rights(struct tree *tree, const struct tree_attr *attr,
 		if (wanted & TREE_MAY_WRITE && !tree_is_writable(tree) &&
 		    (S_ISDIR(attr->mode) || S_ISREG(attr->mode)))
 			continue;
-		err = tree_access_node(tree, attr, caller, wanted);
+		err = tree_access_check(attr, acl, (size_t)n, caller, wanted);
 		if (err && err != -EACCES)
 			return err;
 		if (!err)
