@@ -178,7 +178,8 @@ static int start_control(struct daemon *d)
 
 	if (!path)
 		return -ENOMEM;
-	err = control_server_create(d->loop, path, daemon_command, d, &d->control);
+	err = control_server_create(d->loop, path, daemon_command, daemon_command_gone, d,
+				    &d->control);
 	if (err)
 		log_error("%s: %s%s", path, strerror(-err),
 			  err == -ENAMETOOLONG ? ": needs a --state with a shorter path" : "");
@@ -253,12 +254,10 @@ static void tell_dhcp(const struct daemon *d)
 	}
 	if (is_open(d, DAEMON_PROXY))
 		snprintf(proxy, sizeof(proxy), " and %u", port_of(d, DAEMON_PROXY));
-	log_info("DHCP: %s, port %u%s",
-		 config->dhcp == DHCP_FULL
-			 ? "full: gives addresses"
-			 : "proxy: tells Raspberry Pis where to boot from; your router gives the "
-			   "addresses",
-		 port_of(d, DAEMON_DHCP), proxy);
+	log_info("DHCP: %s, port %u%s: %s", config->dhcp == DHCP_FULL ? "full" : "proxy",
+		 port_of(d, DAEMON_DHCP), proxy,
+		 config->dhcp == DHCP_FULL ? "gives addresses"
+					   : "your router goes on giving the addresses");
 }
 
 static void tell_nfs(const struct daemon *d)

@@ -3,12 +3,13 @@
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME bramble)
 set(CPACK_PACKAGE_VENDOR "The Bramble authors")
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "look into and mount Raspberry Pi images without root")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "boot Raspberry Pis without SD cards from one untouched image")
 set(CPACK_PACKAGE_DESCRIPTION
-"Shows the FAT and ext2, ext3, ext4 file systems of a disk image as one
-directory, as the Raspberry Pi itself would see them: by FUSE, without root,
-loop device or kernel driver, and without writing to the image. Also lists,
-prints and copies files straight out of an image.")
+"Serves one image to any number of Raspberry Pis that boot over the network,
+each of which has a persistent overlay of its own: DHCP beside an ordinary
+router, TFTP and NFS in one process, straight from the image, to which nothing
+is ever written. Also shows an image as one directory, as the Pi itself would
+see it, by FUSE and without root; lists, prints and copies files out of it.")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS
