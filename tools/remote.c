@@ -61,9 +61,12 @@ void remote_lend(const char *dir, const char *name)
 	CLEANUP(freep) char *path = NULL;
 	CLEANUP(freep) char *copy = strdup(name);
 	char *argv[] = {"lend", copy, NULL};
-	int status;
+	int status, fd;
 
-	/* whoever cannot ask finds the overlay locked, and who has it */
+	/*
+	 * Whoever cannot ask finds the overlay locked, and who has it. The server waits for the end of
+	 * this process, which closes the descriptor.
+	 */
 	if (copy && find_socket(dir, &path) == 0)
-		control_run(path, 2, argv, &status);
+		control_hold(path, 2, argv, &status, &fd);
 }

@@ -10,8 +10,8 @@
 int remote_run(const char *dir, int argc, char **argv);
 
 /*
- * Lets a server of @dir, if there is one, close the overlay @name, so that it can be locked within the next
- * seconds. Nothing happens if no server has it.
+ * Lets a server of @dir, if there is one, close the overlay @name until this process ends. Nothing happens
+ * if no server has it.
  */
 void remote_lend(const char *dir, const char *name);
 

@@ -21,11 +21,17 @@
  */
 typedef int (*control_run_fn)(void *ctx, int argc, char **argv, FILE *out, FILE *err);
 
+/*
+ * On the loop: the client that had this command run, and had its status, is gone, or the server does not
+ * wait for that any more. A client that was lent something has it until then.
+ */
+typedef void (*control_gone_fn)(void *ctx, int argc, char **argv);
+
 struct control_server;
 
 /* Errors of loop_listen_unix, not logged. @ctx is borrowed. */
-int control_server_create(struct loop *loop, const char *path, control_run_fn run, void *ctx,
-			  struct control_server **out);
+int control_server_create(struct loop *loop, const char *path, control_run_fn run,
+			  control_gone_fn gone, void *ctx, struct control_server **out);
 
 /* No further command is begun; clients that wait for theirs are sent away. */
 void control_server_quiesce(struct control_server *server);
@@ -41,5 +47,8 @@ void control_server_destroy(struct control_server *server);
  * *@out_status: the exit status. Not logged.
  */
 int control_run(const char *path, int argc, char **argv, int *out_status);
+
+/* As above, but the server knows that we are there until *@out_fd is closed, or the process ends. */
+int control_hold(const char *path, int argc, char **argv, int *out_status, int *out_fd);
 
 #endif

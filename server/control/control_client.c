@@ -97,7 +97,7 @@ static int copy_output(int fd, int *out_status)
 	return 0;
 }
 
-int control_run(const char *path, int argc, char **argv, int *out_status)
+int control_hold(const char *path, int argc, char **argv, int *out_status, int *out_fd)
 {
 	CLEANUP(freep) uint8_t *request = NULL;
 	CLEANUP(closep) int fd = -1;
@@ -110,5 +110,16 @@ int control_run(const char *path, int argc, char **argv, int *out_status)
 	if (fd < 0)
 		return fd;
 	err = send_all(fd, request, len);
-	return err ? err : copy_output(fd, out_status);
+	if (!err)
+		err = copy_output(fd, out_status);
+	if (!err)
+		*out_fd = take_fd(&fd);
+	return err;
+}
+
+int control_run(const char *path, int argc, char **argv, int *out_status)
+{
+	CLEANUP(closep) int fd = -1;
+
+	return control_hold(path, argc, argv, out_status, &fd);
 }

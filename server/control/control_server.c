@@ -24,6 +24,7 @@ enum client_state {
 	READING,
 	WAITING, /* for its turn; in the queue */
 	RUNNING, /* a worker has it */
+	DONE, /* it has its status, and is still there */
 };
 
 struct client {
@@ -46,6 +47,7 @@ struct control_server {
 	struct loop *loop;
 	struct loop_listener listener;
 	control_run_fn run;
+	control_gone_fn gone;
 	void *ctx;
 	struct client *clients;
 	unsigned int clients_count;
@@ -55,6 +57,7 @@ struct control_server {
 };
 
 static void start_waiting(struct control_server *server);
+static void on_readable(struct loop_io *io, unsigned int ready);
 
 static void stop_waiting(struct client *client)
 {
@@ -76,6 +79,8 @@ static void end_client(struct client *client)
 
 	if (client->state == WAITING)
 		stop_waiting(client);
+	if (client->state == DONE)
+		server->gone(server->ctx, client->argc, client->argv);
 	loop_timer_stop(&client->patience);
 	if (client->state != RUNNING)
 		loop_io_stop(&client->io);
@@ -111,7 +116,11 @@ static void on_command_done(struct loop_work *work)
 	struct control_server *server = client->server;
 
 	server->running--;
-	end_client(client);
+	client->state = DONE;
+	/* it has nothing more to say: what comes is its end */
+	loop_io_start(server->loop, &client->io, client->fd, LOOP_READ, on_readable);
+	if (server->quiet)
+		end_client(client);
 	start_waiting(server);
 }
 
@@ -185,7 +194,7 @@ static void on_readable(struct loop_io *io, unsigned int ready)
 	int complete;
 
 	(void)ready;
-	/* nobody who waits for his turn has anything more to say: he is gone */
+	/* nobody who waits for his turn, or has had it, has anything more to say: he is gone */
 	complete = client->state == READING ? read_request(client) : -EPIPE;
 	if (complete > 0 &&
 	    control_request_parse(client->data, client->len, &client->argc, &client->argv) < 0)
@@ -231,8 +240,8 @@ static void on_client(struct loop_listener *listener, int fd, const struct socka
 	loop_timer_start(server->loop, &client->patience, REQUEST_MS, on_patience_over);
 }
 
-int control_server_create(struct loop *loop, const char *path, control_run_fn run, void *ctx,
-			  struct control_server **out)
+int control_server_create(struct loop *loop, const char *path, control_run_fn run,
+			  control_gone_fn gone, void *ctx, struct control_server **out)
 {
 	CLEANUP(freep) struct control_server *server = calloc(1, sizeof(*server));
 	int err;
@@ -241,6 +250,7 @@ int control_server_create(struct loop *loop, const char *path, control_run_fn ru
 		return -ENOMEM;
 	server->loop = loop;
 	server->run = run;
+	server->gone = gone;
 	server->ctx = ctx;
 	server->waiting_end = &server->waiting;
 	err = loop_listen_unix(loop, &server->listener, path, 0600, on_client);

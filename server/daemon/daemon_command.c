@@ -9,7 +9,7 @@
 
 #define FAILED 1
 
-/* `bramble overlay`, on its way to lock an overlay: 0, it has to be let go of no more; 1: it is not here. */
+/* `bramble overlay`, on its way to lock an overlay: 0, it may; 1: it is not here. */
 static int lend(struct fleet *fleet, int argc, char **argv, FILE *err)
 {
 	int failed = argc == 2 ? fleet_lend(fleet, argv[1]) : -EINVAL;
@@ -33,4 +33,12 @@ int daemon_command(void *ctx, int argc, char **argv, FILE *out, FILE *err)
 	fprintf(err, "bramble: %s: the server, which is " BRAMBLE_VERSION ", does not know this\n",
 		argv[0]);
 	return FAILED;
+}
+
+void daemon_command_gone(void *ctx, int argc, char **argv)
+{
+	struct daemon *d = ctx;
+
+	if (argc == 2 && strcmp(argv[0], "lend") == 0)
+		fleet_take_back(d->fleet, argv[1]);
 }

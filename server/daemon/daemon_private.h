@@ -167,6 +167,7 @@ int daemon_serve_end(struct daemon *d);
 
 /* daemon_command.c: of the control socket; ctx is the daemon. */
 int daemon_command(void *ctx, int argc, char **argv, FILE *out, FILE *err);
+void daemon_command_gone(void *ctx, int argc, char **argv);
 
 /* daemon_life.c: reloads, ends, and tells systemd of it. After it has begun d->loop can be run. */
 void daemon_life_begin(struct daemon *d);

@@ -88,9 +88,9 @@ int fleet_command_pi(struct fleet *fleet, int argc, char **argv, FILE *out, FILE
 /*
  * `bramble overlay` works on an overlay that is open here as on any other: it asks the server to let go
  * of it, and locks it. Syncs and closes the overlay @name, in a worker; calls of its Pi are told to come
- * again until the overlay can be opened here once more, 2 s after this if nobody has locked it. -ENOENT:
- * it is not open here.
+ * again until it is taken back. -ENOENT: it is not open here.
  */
 int fleet_lend(struct fleet *fleet, const char *name);
+void fleet_take_back(struct fleet *fleet, const char *name);
 
 #endif

@@ -281,7 +281,7 @@ static int do_forget(struct fleet *fleet, int argc, char **argv, bool json, FILE
 /* With the lock held: takes it out of the list, if nobody uses it. */
 static int take_out(struct fleet *fleet, struct fleet_pi *pi)
 {
-	if (pi->tree || pi->pins)
+	if (pi->tree || pi->pins || pi->lent)
 		return -EBUSY;
 	for (size_t i = 0; i < fleet->pis_count; i++) {
 		if (fleet->pis[i] == pi)

@@ -231,7 +231,7 @@ static int add(struct fleet *fleet, struct fleet_pi *pi)
 
 static bool is_guest(const struct fleet_pi *pi)
 {
-	return !pi->record.joined && !pi->listed && !pi->tree && !pi->pins;
+	return !pi->record.joined && !pi->listed && !pi->tree && !pi->pins && !pi->lent;
 }
 
 /* Makes room for one more that is not ours. Files of guests stay until the next start: few. */

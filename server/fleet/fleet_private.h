@@ -80,7 +80,8 @@ struct fleet_pi {
 	char file[FLEET_PATH_MAX]; /* that it loads now, or loaded last */
 	uint64_t bytes; /* that TFTP has sent to it */
 	struct fleet_tree *tree; /* its own, open or being opened; NULL */
-	uint64_t lent_ms; /* not to be opened before this: somebody else wants it */
+	unsigned int lent; /* to how many: it is not to be opened meanwhile */
+	unsigned int waiting; /* calls that wait for it to be opened again */
 	uint64_t absent_ms; /* when it was found that it has none; 0: not known */
 	char refused[96]; /* why it was refused last; or empty */
 };

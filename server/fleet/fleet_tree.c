@@ -21,8 +21,9 @@
 /* How long a Pi that starts anew waits for calls of its former life. */
 #define RENEW_WAIT_MS 5000u
 
-/* How long an overlay is not opened again after it was lent to nobody. */
-#define LENT_MS 2000u
+/* How long how many calls of a Pi wait for an overlay that is lent. The others come again later. */
+#define LENT_WAIT_MS 1000u
+#define LENT_WAITING_MAX 2u
 
 static void free_tree(struct fleet_tree *tree)
 {
@@ -221,12 +222,25 @@ static int open_first(struct fleet *fleet, struct fleet_pi *pi, bool make, struc
 	return err;
 }
 
-/* With the lock held. -EAGAIN also: the present tree had to be closed, or is not ready: look again. */
+/* With the lock held: waits a little until a Pi's overlay is not lent any more. -EAGAIN: it still is. */
+static int wait_for_return(struct fleet *fleet, struct fleet_pi *pi)
+{
+	uint64_t until = fleet_ms() + LENT_WAIT_MS;
+
+	if (pi->waiting >= LENT_WAITING_MAX)
+		return -EAGAIN;
+	pi->waiting++;
+	while (pi->lent && fleet_ms() < until)
+		wait_until(fleet, until);
+	pi->waiting--;
+	return pi->lent ? -EAGAIN : 0;
+}
+
+/* With the lock held. *@out_again: the present tree had to be closed, or waited for: look again. */
 static int open_step(struct fleet *fleet, struct fleet_pi *pi, bool make, struct fleet_tree **out,
 		     bool *out_again)
 {
 	struct fleet_tree *tree = pi->tree;
-	uint64_t now = fleet_ms();
 	int err;
 
 	*out_again = false;
@@ -235,22 +249,24 @@ static int open_step(struct fleet *fleet, struct fleet_pi *pi, bool make, struct
 		*out = tree;
 		return 0;
 	}
-	if (!tree && !make && pi->absent_ms && now - pi->absent_ms < FLEET_ABSENT_MS)
+	if (!tree && !make && pi->absent_ms && fleet_ms() - pi->absent_ms < FLEET_ABSENT_MS)
 		return -ENOENT;
-	if (!wait_allowed() || (!tree && now < pi->lent_ms))
+	if (!wait_allowed())
 		return -EAGAIN;
-	if (!tree)
+	if (!tree && !pi->lent)
 		return open_first(fleet, pi, make, out);
-	*out_again = true;
-	if (!tree->ready || tree->closing) {
-		wait_until(fleet, now + 1000);
-		return -EAGAIN;
+	if (!tree) {
+		err = wait_for_return(fleet, pi);
+	} else if (!tree->ready || tree->closing) {
+		wait_until(fleet, fleet_ms() + 1000);
+		err = 0;
+	} else {
+		pthread_mutex_unlock(&fleet->lock);
+		err = fleet_tree_close(fleet, pi, RENEW_WAIT_MS);
+		pthread_mutex_lock(&fleet->lock);
 	}
-	pthread_mutex_unlock(&fleet->lock);
-	err = fleet_tree_close(fleet, pi, RENEW_WAIT_MS);
-	pthread_mutex_lock(&fleet->lock);
 	*out_again = !err;
-	return err ? err : -EAGAIN;
+	return err;
 }
 
 int fleet_tree_open(struct fleet *fleet, struct fleet_pi *pi, bool make, struct fleet_tree **out)
@@ -441,27 +457,46 @@ int fleet_tree_close(struct fleet *fleet, struct fleet_pi *pi, unsigned int wait
 	return err;
 }
 
+/* With the lock held. */
+static struct fleet_pi *find_called(struct fleet *fleet, const char *name)
+{
+	char id[FLEET_ID_MAX + 1];
+
+	return fleet_id_of(fleet, name, strlen(name), id) ? fleet_find(fleet, id) : NULL;
+}
+
 int fleet_lend(struct fleet *fleet, const char *name)
 {
 	struct fleet_pi *pi;
-	char id[FLEET_ID_MAX + 1];
-	int err = -ENOENT;
+	int err;
 
 	pthread_mutex_lock(&fleet->lock);
-	pi = fleet_id_of(fleet, name, strlen(name), id) ? fleet_find(fleet, id) : NULL;
-	if (!pi)
-		pi = fleet_find(fleet, name);
-	if (pi && pi->tree) {
-		pi->lent_ms = fleet_ms() + LENT_MS;
+	pi = find_called(fleet, name);
+	if (pi) {
+		pi->lent++;
 		fleet_pin(pi);
-		err = 0;
 	}
 	pthread_mutex_unlock(&fleet->lock);
-	if (err)
-		return err;
+	if (!pi)
+		return -ENOENT;
 	err = fleet_tree_close(fleet, pi, RENEW_WAIT_MS);
 	fleet_unpin(fleet, pi);
 	return err;
+}
+
+void fleet_take_back(struct fleet *fleet, const char *name)
+{
+	struct fleet_pi *pi;
+
+	pthread_mutex_lock(&fleet->lock);
+	pi = find_called(fleet, name);
+	if (pi && pi->lent) {
+		pi->lent--;
+		/* it may have been deleted, or made */
+		pi->absent_ms = 0;
+		pthread_cond_broadcast(&fleet->changed);
+	}
+	pthread_mutex_unlock(&fleet->lock);
 }
 
 /* Tidying ------------------------------------------------------------------------------------ */
