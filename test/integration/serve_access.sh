@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# Who may mount what, between hosts: network namespaces joined by a bridge.
+# shellcheck source=test/integration/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=test/integration/lib_serve.sh
+. "$(dirname "$0")/lib_serve.sh"
+need_root
+need nfs-ls nfs-cat nfs-cp curl jq ip unshare nsenter
+[ -n "${BRAMBLE_NETWORK:-}" ] || skip "no network namespace can be made here"
+
+serve_image
+ip link add br0 type bridge || skip "no bridge can be made here"
+ip addr add 10.9.0.1/24 dev br0
+ip link set br0 up
+
+# host NAME MAC LAST: a host with an interface of this MAC and the address 10.9.0.LAST
+declare -A pid
+host() {
+	unshare -n sleep 1000 &
+	pid[$1]=$!
+	at_end "kill $!"
+	sleep 0.2
+	ip link add "v$1" type veth peer name eth0 netns "${pid[$1]}"
+	ip link set "v$1" master br0 up
+	on "$1" ip link set lo up
+	on "$1" ip link set eth0 address "$2" up
+	on "$1" ip addr add "10.9.0.$3/24" dev eth0
+}
+on() {
+	local name=$1
+	shift
+	nsenter -t "${pid[$name]}" -n "$@"
+}
+
+url() { echo "nfs://10.9.0.1/$1?nfsport=12049&mountport=12049"; }
+get() { on "$1" curl -sf --max-time 20 "tftp://10.9.0.1:16069/$2"; }
+mounts() { on "$1" timeout 20 nfs-ls "$(url "$2")" >/dev/null 2>&1; }
+
+host one dc:a6:32:00:00:01 11
+host two dc:a6:32:00:00:02 12
+
+configure() {
+	cat >"$work/conf" <<-TEXT
+		[server]
+		dhcp = off
+		tftp-port = 16069
+		nfs-port = 12049
+		mount-port = 0
+		portmap-port = 0
+		[image pi]
+		file = $image
+		[defaults]
+		image = pi
+		$*
+		[pi 0000cccc]
+		mac = dc:a6:32:00:00:02
+	TEXT
+}
+configure
+serve_start --config "$work/conf" -v
+
+# Nobody was seen with this serial.
+! mounts one 0000aaaa || fail "a serial that nobody has said was mounted"
+# The first machine that loads its files has it.
+get one 0000aaaa/config.txt >/dev/null || fail "one gets no files"
+mounts one 0000aaaa || fail "the machine that loaded its files may not mount"
+! mounts two 0000aaaa || fail "another machine may mount"
+bramble status --json | jq -e '.refused[] | select(.serial == "0000aaaa")' >/dev/null ||
+	fail "status does not tell of the refusal"
+! get two 0000aaaa/config.txt >/dev/null || fail "another machine gets its files"
+mounts one 0000aaaa || fail "asking by another machine took it away"
+# The binding of the configuration is the only one.
+! mounts one 0000cccc || fail "a listed Pi was mounted by another machine"
+get two 0000cccc/config.txt >/dev/null && mounts two 0000cccc || fail "a listed Pi may not mount"
+# Not from a port that every user may have.
+! on one setpriv --reuid 1234 --regid 1234 --clear-groups \
+	timeout 20 nfs-ls "$(url 0000aaaa)" >/dev/null 2>&1 || fail "an ordinary user's port may mount"
+# Bindings survive a restart, and a crash.
+serve_stop
+serve_start --config "$work/conf" -v
+mounts one 0000aaaa || fail "a restart forgot whose it is"
+! mounts two 0000aaaa || fail "a restart let another machine in"
+kill -KILL "$server"
+wait "$server" || true
+serve_start --config "$work/conf" -v
+mounts one 0000aaaa || fail "a crash forgot whose it is"
+! mounts two 0000aaaa || fail "a crash let another machine in"
+[ "$(stat -c %a "$work/state/handle-key")" = 600 ] || fail "the key can be read by others"
+[ "$(stat -c %a "$work/state/pis/0000aaaa")" = 600 ] || fail "a record can be read by others"
+# Another board takes its place when it is told to be forgotten.
+bramble pi forget 0000aaaa
+get two 0000aaaa/config.txt >/dev/null && mounts two 0000aaaa || fail "it was not forgotten"
+! mounts one 0000aaaa || fail "it was not forgotten by everybody"
+
+# Only those that are listed. A reload disconnects nobody.
+configure 'join = listed'
+kill -HUP "$server"
+serve_waits_for 'reload' || fail "no reload"
+sleep 0.5
+! get one 0000dddd/config.txt >/dev/null || fail "an unlisted Pi gets files"
+! mounts one 0000dddd || fail "an unlisted Pi may mount"
+mounts two 0000aaaa || fail "one that has joined before may not mount"
+mounts two 0000cccc || fail "a listed one may not mount"
+bramble status --json | jq -e '.refused[] | select(.serial == "0000dddd")' >/dev/null ||
+	fail "status does not tell of the unlisted one"
+
+# Addresses that are allowed; the whole network; everybody.
+configure 'allow = 10.9.0.11'
+kill -HUP "$server"
+sleep 1
+mounts one 0000aaaa || fail "an allowed address may not mount"
+configure 'access = subnet'
+kill -HUP "$server"
+sleep 1
+mounts one 0000aaaa && mounts two 0000aaaa || fail "the network may not mount"
+configure 'access = any'
+kill -HUP "$server"
+sleep 1
+mounts one 0000eeee || fail "not everybody may mount"
+
+serve_stop
