@@ -40,6 +40,8 @@ const struct provision_step *provision_find(const char *name);
 struct provision_pi {
 	struct pi_serial serial; /* for the log, and for a name if it has none */
 	const char *name; /* borrowed; the host name. NULL: pi-SERIAL */
+	const struct pi_mac
+		*mac; /* borrowed: of the interface that it boots from. NULL: not known */
 };
 
 enum provision_result {

@@ -34,22 +34,23 @@ static void interface_names(const char *prefix, const char *separator, char out[
 				 ouis[i].bytes[2]);
 }
 
-/*
- * systemd-networkd asks for the address again and renews it, and has name servers from that, but gives up
- * nothing that is there. The client identifier is that of the kernel, none but the address.
- */
-static int networkd(struct provision_job *job)
+/* Of a machine that is none of Raspberry Pi's: its interface may have any name. */
+static const struct pi_mac *foreign_mac(const struct provision_pi *pi)
 {
-	char names[NAMES_BYTES], text[TEXT_BYTES];
+	size_t count;
+	const struct pi_oui *ouis = pi_ouis(&count);
 
-	if (!provision_exists(job, "/usr/lib/systemd/systemd-networkd") &&
-	    !provision_exists(job, "/lib/systemd/systemd-networkd"))
-		return 0;
-	interface_names("", " ", names);
+	return pi->mac && !pi_mac_has_oui(pi->mac, ouis, count) ? pi->mac : NULL;
+}
+
+static int write_network(struct provision_job *job, const char *path, const char *match)
+{
+	char text[TEXT_BYTES];
+
 	snprintf(text, sizeof(text),
 		 "# Written by bramble: the root comes over this interface.\n"
 		 "[Match]\n"
-		 "Name=%s\n"
+		 "%s\n"
 		 "KernelCommandLine=root=/dev/nfs\n"
 		 "\n"
 		 "[Network]\n"
@@ -59,8 +60,31 @@ static int networkd(struct provision_job *job)
 		 "\n"
 		 "[DHCPv4]\n"
 		 "ClientIdentifier=mac\n",
-		 names);
-	return provision_write_text(job, "/etc/systemd/network/00-bramble.network", text);
+		 match);
+	return provision_write_text(job, path, text);
+}
+
+/*
+ * systemd-networkd asks for the address again and renews it, and has name servers from that, but gives up
+ * nothing that is there. The client identifier is that of the kernel, none but the address.
+ */
+static int networkd(struct provision_job *job)
+{
+	const struct pi_mac *mac = foreign_mac(job->pi);
+	char names[NAMES_BYTES], match[NAMES_BYTES + 16], text[PI_MAC_TEXT];
+	int err;
+
+	if (!provision_exists(job, "/usr/lib/systemd/systemd-networkd") &&
+	    !provision_exists(job, "/lib/systemd/systemd-networkd"))
+		return 0;
+	interface_names("", " ", names);
+	snprintf(match, sizeof(match), "Name=%s", names);
+	err = write_network(job, "/etc/systemd/network/00-bramble.network", match);
+	if (err || !mac)
+		return err;
+	pi_mac_format(mac, ':', text);
+	snprintf(match, sizeof(match), "MACAddress=%s\nType=ether", text);
+	return write_network(job, "/etc/systemd/network/00-bramble-mac.network", match);
 }
 
 #define NAME_SERVERS "/usr/local/sbin/bramble-name-servers"
@@ -126,17 +150,22 @@ static int name_servers(struct provision_job *job)
 
 static int network_manager(struct provision_job *job)
 {
-	char names[NAMES_BYTES], text[TEXT_BYTES];
+	const struct pi_mac *mac = foreign_mac(job->pi);
+	char names[NAMES_BYTES], text[TEXT_BYTES], by_mac[PI_MAC_TEXT + 8] = "";
 	int err;
 
 	if (!provision_is_directory(job, "/etc/NetworkManager"))
 		return 0;
 	interface_names("interface-name:", ";", names);
+	if (mac) {
+		strcpy(by_mac, ";mac:");
+		pi_mac_format(mac, ':', by_mac + strlen(by_mac));
+	}
 	snprintf(text, sizeof(text),
 		 "# Written by bramble: the root comes over this interface.\n"
 		 "[keyfile]\n"
-		 "unmanaged-devices+=%s\n",
-		 names);
+		 "unmanaged-devices+=%s%s\n",
+		 names, by_mac);
 	err = provision_write_text(job, "/etc/NetworkManager/conf.d/90-bramble.conf", text);
 	return err ? err : name_servers(job);
 }

@@ -98,6 +98,10 @@ int fleet_provision(const char *name, const struct config_rules *rules, struct s
 	if (same)
 		options.before = &record->steps;
 	make_serial(record->id, &who.serial);
+	if (record->has_mac)
+		who.mac = &record->mac;
+	else if (record->has_loader)
+		who.mac = &record->loader;
 	err = provision_run(stack_tree(stack), &who, &options, &report);
 	if (!err && (!same || report.count != record->steps.count))
 		err = tree_sync(stack_tree(stack));

@@ -221,6 +221,29 @@ static void trixie_boots_from_the_network(void **state)
 	pi_tree_close(tree);
 }
 
+static void machines_of_others_are_known_by_their_address(void **state)
+{
+	static const struct pi_mac own = {{0xdc, 0xa6, 0x32, 1, 2, 3}};
+	static const struct pi_mac other = {{0x52, 0x54, 0, 1, 2, 3}};
+	const struct provision_options options = {.off = NULL};
+	struct provision_pi pi = {.serial = {"036cb716"}, .mac = &own};
+	struct tree *tree = TREE(trixie, "/boot/firmware");
+	struct provision_report report;
+
+	(void)state;
+	assert_int_equal(provision_run(tree, &pi, &options, &report), 0);
+	assert_null(
+		strstr(pi_tree_text(tree, "/etc/NetworkManager/conf.d/90-bramble.conf"), "mac:"));
+	assert_false(pi_tree_has(tree, "/etc/systemd/network/00-bramble-mac.network"));
+	pi.mac = &other;
+	assert_int_equal(provision_run(tree, &pi, &options, &report), 0);
+	pi_tree_expect_says(tree, "/etc/NetworkManager/conf.d/90-bramble.conf",
+			    ";mac:52:54:00:01:02:03\n");
+	pi_tree_expect_says(tree, "/etc/systemd/network/00-bramble-mac.network",
+			    "[Match]\nMACAddress=52:54:00:01:02:03\nType=ether\n");
+	pi_tree_close(tree);
+}
+
 static void ubuntu_boots_from_the_network(void **state)
 {
 	struct tree *tree = TREE(ubuntu, "/boot/firmware");
@@ -620,6 +643,7 @@ int main(void)
 		STEP_TEST(bullseye_boots_from_the_network),
 		STEP_TEST(bookworm_boots_from_the_network),
 		STEP_TEST(trixie_boots_from_the_network),
+		STEP_TEST(machines_of_others_are_known_by_their_address),
 		STEP_TEST(ubuntu_boots_from_the_network),
 		STEP_TEST(debian_boots_from_the_network),
 		STEP_TEST(unknown_layout_gives_a_warning_and_no_error),
