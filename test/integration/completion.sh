@@ -56,7 +56,7 @@ touch images/notes.txt
 
 completes bramble he -- help
 completes bramble --v -- --version
-offers bramble "" -- info ls stat cat cp mount umount overlay help
+offers bramble "" -- info ls stat cat cp mount umount serve status pi overlay help
 completes bramble help uno -- ""
 completes bramble help um -- umount
 offers bramble ls - -- -l -R --partition --json --help
@@ -97,6 +97,23 @@ completes bramble overlay show --state dir "" -- ""
 completes bramble ls --overlay k -- kitchen
 completes bramble ls --overlay = k -- kitchen
 completes bramble cat --overlay kitchen images/disk.img /etc/debian -- /etc/debian_version
+
+# The server: completes images, files and words; Pis where one runs.
+offers bramble "" -- serve status pi
+completes bramble serve images/d -- images/disk.img
+completes bramble serve --dhcp "" -- proxy full off
+completes bramble serve --dhcp = p -- proxy
+completes bramble serve --only dhcp,t -- dhcp,tftp
+offers bramble serve --interface "" -- lo
+completes bramble serve --nfs-port 1 -- ""
+completes bramble serve --dhcp off --nfs-port 12049 images/d -- images/disk.img
+completes bramble serve --config images/n -- images/notes.txt
+offers bramble serve - -- --config --interface --portmap-port --state
+completes bramble pi "" -- list show add set remove forget
+completes bramble pi set 00000001 n -- name=
+completes bramble pi show "" -- ""
+completes bramble status "" -- ""
+offers bramble status - -- --json --state
 
 # An MBR by hand: FAT at sector 2048, Linux at sector 4096.
 truncate -s 8M images/table.img

@@ -19,7 +19,9 @@ said info "Maintainer: The Bramble authors"
 dpkg-deb --contents "$package" >contents
 for path in usr/bin/bramble usr/share/doc/bramble/copyright usr/share/doc/bramble/changelog.gz \
 	usr/share/bash-completion/completions/bramble usr/share/zsh/vendor-completions/_bramble \
-	usr/share/man/man1/bramble.1.gz usr/share/man/man8/mount.bramble.8.gz; do
+	usr/share/man/man1/bramble.1.gz usr/share/man/man8/mount.bramble.8.gz \
+	usr/share/man/man5/bramble.conf.5.gz usr/share/doc/bramble/bramble.conf \
+	usr/lib/systemd/system/bramble.service usr/lib/systemd/system/bramble-tftp.socket; do
 	grep -q " ./$path\$" contents || { cat contents; fail "no $path in the package"; }
 done
 grep -q ' ./usr/sbin/mount.bramble -> ../bin/bramble$' contents || fail "no mount.bramble"
@@ -37,6 +39,10 @@ for page in root/usr/share/man/man1/*.gz; do
 	command=$(basename "$page" .1.gz)
 	expect 0 root/usr/bin/bramble help "${command#bramble-}"
 done
+
+# What the service starts is where the package has it.
+started=$(sed -nE 's/^ExecStart=([^ ]+) .*/\1/p' root/usr/lib/systemd/system/bramble.service)
+[ "$started" = /usr/bin/bramble ] || fail "the service starts $started"
 
 if command -v lintian >/dev/null; then
 	lintian --fail-on error "$package" || fail "lintian"
