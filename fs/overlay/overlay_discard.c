@@ -39,7 +39,7 @@ static int remove_node(struct overlay_txn *txn, uint64_t id, struct record_node 
 	if (err)
 		return err;
 	if (!overlay_is_lower(txn->ov, id))
-		return store_delete(txn->store, &key);
+		return overlay_node_delete(txn, id);
 	node->flags = NODE_REMOVED;
 	node->size = node->lower_size = node->own_blocks = 0;
 	return overlay_node_put(txn, id, node);

@@ -18,6 +18,7 @@
 
 #include "base/checked.h"
 #include "overlay/overlay.h"
+#include "overlay/overlay_cache.h"
 #include "overlay/overlay_held.h"
 #include "overlay/overlay_record.h"
 
@@ -42,6 +43,9 @@ struct overlay {
 	 * not. So what was never changed is read without asking the store, and without a lock.
 	 */
 	_Atomic uint64_t touched[TOUCHED_WORDS];
+	/* The same of hashes of names in directories: which the store may know. */
+	_Atomic uint64_t named[TOUCHED_WORDS];
+	struct overlay_cache cache;
 };
 
 static inline struct overlay *overlay_of(struct tree *tree)
@@ -53,6 +57,8 @@ static inline struct overlay *overlay_of(struct tree *tree)
 
 bool overlay_is_touched(struct overlay *ov, uint64_t id);
 void overlay_touch(struct overlay *ov, uint64_t id);
+bool overlay_is_named(struct overlay *ov, uint64_t dir, uint64_t hash);
+void overlay_name(struct overlay *ov, uint64_t dir, uint64_t hash);
 
 /* Whether the lower tree has a node of this number, removed or not. */
 static inline bool overlay_is_lower(const struct overlay *ov, uint64_t id)
@@ -95,6 +101,7 @@ int overlay_txn_new_id(struct overlay_txn *txn, uint64_t *out_id);
 int overlay_node_get(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
 		     struct record_node *out);
 int overlay_node_put(struct overlay_txn *txn, uint64_t id, const struct record_node *node);
+int overlay_node_delete(struct overlay_txn *txn, uint64_t id);
 
 /* The attributes that @node has; may ask the lower tree how many blocks it has. */
 int overlay_node_attr(struct overlay *ov, uint64_t id, const struct record_node *node,

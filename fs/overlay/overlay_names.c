@@ -103,6 +103,9 @@ static int read_items(struct overlay *ov, struct overlay_txn *txn, uint64_t dir,
 	struct store_key key;
 	int err;
 
+	out->len = 0;
+	if (!overlay_is_named(ov, dir, hash))
+		return 0;
 	record_key_names(&key, dir, hash);
 	err = overlay_record_get(ov, txn, &key, out->bytes, sizeof(out->bytes), &out->len);
 	if (err == -ENOENT) {
@@ -266,6 +269,7 @@ static int replace_item(struct overlay_txn *txn, const struct overlay_dir *dir,
 	if (item)
 		new.len = record_names_append(new.bytes, new.len, item);
 	overlay_touch(txn->ov, dir->id);
+	overlay_name(txn->ov, dir->id, entry->hash);
 	record_key_names(&key, dir->id, entry->hash);
 	if (new.len == 0)
 		return store_delete(txn->store, &key);

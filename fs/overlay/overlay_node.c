@@ -13,27 +13,40 @@
 /* The counter in the super record runs ahead, so that not every new node has to write it. */
 #define IDS_AHEAD 256u
 
-static unsigned int touched_bit(uint64_t id)
+static unsigned int bit_of(uint64_t key)
 {
-	return (unsigned int)((id * 0x9e3779b97f4a7c15u) >> (64 - TOUCHED_BITS_LOG2));
+	return (unsigned int)((key * 0x9e3779b97f4a7c15u) >> (64 - TOUCHED_BITS_LOG2));
+}
+
+static bool is_set(const _Atomic uint64_t words[TOUCHED_WORDS], unsigned int bit)
+{
+	return atomic_load_explicit(&words[bit / 64], memory_order_acquire) >> bit % 64 & 1;
+}
+
+static void set(_Atomic uint64_t words[TOUCHED_WORDS], unsigned int bit)
+{
+	atomic_fetch_or_explicit(&words[bit / 64], (uint64_t)1 << bit % 64, memory_order_acq_rel);
 }
 
 bool overlay_is_touched(struct overlay *ov, uint64_t id)
 {
-	const unsigned int bit = touched_bit(id);
-
-	if (!overlay_is_lower(ov, id))
-		return true;
-	return atomic_load_explicit(&ov->touched[bit / 64], memory_order_acquire) >> bit % 64 & 1;
+	return !overlay_is_lower(ov, id) || is_set(ov->touched, bit_of(id));
 }
 
 void overlay_touch(struct overlay *ov, uint64_t id)
 {
-	const unsigned int bit = touched_bit(id);
-
 	if (overlay_is_lower(ov, id))
-		atomic_fetch_or_explicit(&ov->touched[bit / 64], (uint64_t)1 << bit % 64,
-					 memory_order_acq_rel);
+		set(ov->touched, bit_of(id));
+}
+
+bool overlay_is_named(struct overlay *ov, uint64_t dir, uint64_t hash)
+{
+	return is_set(ov->named, bit_of(dir ^ hash));
+}
+
+void overlay_name(struct overlay *ov, uint64_t dir, uint64_t hash)
+{
+	set(ov->named, bit_of(dir ^ hash));
 }
 
 int overlay_txn_begin(struct overlay *ov, struct overlay_txn *txn)
@@ -47,6 +60,7 @@ int overlay_txn_begin(struct overlay *ov, struct overlay_txn *txn)
 		return err;
 	}
 	txn->ov = ov;
+	overlay_cache_turn(&ov->cache);
 	txn->next_id = ov->next_id;
 	txn->ids_end = ov->ids_end;
 	/* the clock that the kernel stamps with, too: what both write must not run backwards */
@@ -76,6 +90,7 @@ void overlay_txn_end(struct overlay_txn *txn)
 	store_abort(txn->store);
 	txn->store = NULL;
 	txn->ov = NULL;
+	overlay_cache_turn(&ov->cache);
 	pthread_mutex_unlock(&ov->change);
 }
 
@@ -141,8 +156,9 @@ static int get_from_lower(struct overlay *ov, uint64_t id, struct record_node *o
 	return 0;
 }
 
-int overlay_node_get(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
-		     struct record_node *out)
+/* As overlay_node_get, without looking into the cache. */
+static int get_node(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
+		    struct record_node *out)
 {
 	uint8_t value[RECORD_NODE_BYTES];
 	struct record_node node;
@@ -150,10 +166,6 @@ int overlay_node_get(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
 	size_t len;
 	int err;
 
-	if (id == 0 || id >= RECORD_IDS_END)
-		return -ESTALE;
-	if (!overlay_is_touched(ov, id))
-		return get_from_lower(ov, id, out);
 	record_key_node(&key, id);
 	err = overlay_record_get(ov, txn, &key, value, sizeof(value), &len);
 	if (err == -ENOENT)
@@ -168,14 +180,45 @@ int overlay_node_get(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
 	return 0;
 }
 
+int overlay_node_get(struct overlay *ov, struct overlay_txn *txn, uint64_t id,
+		     struct record_node *out)
+{
+	uint64_t version;
+	int err;
+
+	if (id == 0 || id >= RECORD_IDS_END)
+		return -ESTALE;
+	if (!overlay_is_touched(ov, id))
+		return get_from_lower(ov, id, out);
+	if (txn)
+		return get_node(ov, txn, id, out);
+	if (overlay_cache_find(&ov->cache, id, out))
+		return 0;
+	version = overlay_cache_version(&ov->cache);
+	err = get_node(ov, NULL, id, out);
+	if (!err)
+		overlay_cache_put(&ov->cache, version, id, out);
+	return err;
+}
+
 int overlay_node_put(struct overlay_txn *txn, uint64_t id, const struct record_node *node)
 {
 	uint8_t value[RECORD_NODE_BYTES];
 	struct store_key key;
 
 	overlay_touch(txn->ov, id);
+	overlay_cache_drop(&txn->ov->cache, id);
 	record_key_node(&key, id);
 	return store_put(txn->store, &key, value, record_node_encode(node, value));
+}
+
+int overlay_node_delete(struct overlay_txn *txn, uint64_t id)
+{
+	struct store_key key;
+
+	overlay_cache_drop(&txn->ov->cache, id);
+	record_key_node(&key, id);
+	return store_delete(txn->store, &key);
 }
 
 int overlay_node_attr(struct overlay *ov, uint64_t id, const struct record_node *node,

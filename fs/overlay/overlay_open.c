@@ -212,6 +212,7 @@ static int look_at(void *ctx, const struct store_key *key, const void *value, si
 	case RECORD_CHUNK:
 		return look_at_chunk(look, parsed.id, value, len);
 	case RECORD_NAMES:
+		overlay_name(look->ov, parsed.id, parsed.number);
 		return look_at_names(parsed.id, value, len);
 	case RECORD_LINK:
 		return look_at_length(&parsed, len, TREE_LINK_MAX);
@@ -276,6 +277,7 @@ static void finish(struct overlay *ov)
 	pthread_rwlock_destroy(&ov->gate);
 	pthread_mutex_destroy(&ov->change);
 	overlay_held_finish(&ov->held);
+	overlay_cache_finish(&ov->cache);
 	free(ov);
 }
 
