@@ -158,6 +158,7 @@ struct loop_udp {
 	struct loop_io io;
 	int fd; /* owned; -1: closed */
 	bool connected;
+	bool whole_only; /* the kernel cannot cut datagrams for this peer */
 	struct sockaddr_in peer; /* if connected, as is @local */
 	struct in_addr local;
 	loop_udp_fn receive;
@@ -188,9 +189,10 @@ int loop_udp_send(struct loop_udp *udp, const void *data, size_t len, const stru
 		  struct in_addr from, unsigned int interface);
 
 /*
- * Sends @count datagrams, at most LOOP_UDP_MANY, to the connected peer by as few calls as possible.
- * Each is a head and a body; all but the last are of the same length. How many were sent: fewer where
- * the socket's buffer is full; or an error if it was none.
+ * Sends @count datagrams, 1 to LOOP_UDP_MANY, to the connected peer by as few calls as possible. Each
+ * is a head and a body; all but the last are of the same length, and that one is not longer. How many
+ * were sent: fewer where the socket's buffer is full, or where more need another call; or an error if it
+ * was none.
  */
 #define LOOP_UDP_MANY 64u
 struct loop_udp_out {

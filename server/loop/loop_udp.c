@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <net/if.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -255,24 +256,74 @@ int loop_udp_send(struct loop_udp *udp, const void *data, size_t len, const stru
 	return 0;
 }
 
-int loop_udp_send_many(struct loop_udp *udp, const struct loop_udp_out *out, unsigned int count)
+/* The kernel's limits of one send that it cuts into datagrams (UDP_SEGMENT). */
+#define SEGMENTS_MAX 64u
+#define SEGMENTED_MAX LOOP_DATAGRAM_MAX
+
+/* One call, one way through the network stack; the kernel or the device cuts it into datagrams. */
+static int send_segments(struct loop_udp *udp, struct iovec (*pieces)[2], size_t size,
+			 unsigned int count)
+{
+	uint16_t segment = (uint16_t)size;
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(segment))];
+	} control = {.space = {0}};
+	struct msghdr message = {
+		.msg_iov = pieces[0],
+		.msg_iovlen = 2 * (size_t)count,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+
+	control.header.cmsg_level = SOL_UDP;
+	control.header.cmsg_type = UDP_SEGMENT;
+	control.header.cmsg_len = CMSG_LEN(sizeof(segment));
+	memcpy(CMSG_DATA(&control.header), &segment, sizeof(segment));
+	return sendmsg(udp->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -errno : (int)count;
+}
+
+/* Each datagram by itself. How many were sent, or an error. */
+static int send_each(struct loop_udp *udp, struct iovec (*pieces)[2], unsigned int count)
 {
 	struct mmsghdr messages[LOOP_UDP_MANY];
+	int sent;
+
+	for (unsigned int i = 0; i < count; i++) {
+		memset(&messages[i], 0, sizeof(messages[i]));
+		messages[i].msg_hdr.msg_iov = pieces[i];
+		messages[i].msg_hdr.msg_iovlen = 2;
+	}
+	if (count == 1)
+		sent = sendmsg(udp->fd, &messages[0].msg_hdr, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? -1
+											       : 1;
+	else
+		sent = sendmmsg(udp->fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sent < 0 ? send_error(errno) : sent;
+}
+
+int loop_udp_send_many(struct loop_udp *udp, const struct loop_udp_out *out, unsigned int count)
+{
 	struct iovec pieces[LOOP_UDP_MANY][2];
+	size_t size = out[0].head_len + out[0].body_len;
+	unsigned int most;
 	int sent;
 
 	assert(count <= LOOP_UDP_MANY);
 	for (unsigned int i = 0; i < count; i++) {
-		struct msghdr *message = &messages[i].msg_hdr;
-
-		memset(message, 0, sizeof(*message));
 		pieces[i][0] = (struct iovec){.iov_base = (void *)(uintptr_t)out[i].head,
 					      .iov_len = out[i].head_len};
 		pieces[i][1] = (struct iovec){.iov_base = (void *)(uintptr_t)out[i].body,
 					      .iov_len = out[i].body_len};
-		message->msg_iov = pieces[i];
-		message->msg_iovlen = out[i].body_len ? 2 : 1;
 	}
-	sent = sendmmsg(udp->fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
-	return sent < 0 ? send_error(errno) : sent;
+	most = (unsigned int)min_u64(SEGMENTS_MAX, SEGMENTED_MAX / size);
+	if (count == 1 || most < 2 || udp->whole_only)
+		return send_each(udp, pieces, count);
+	sent = send_segments(udp, pieces, size, (unsigned int)min_u64(count, most));
+	if (sent == -EIO || sent == -EINVAL || sent == -EMSGSIZE || sent == -EOPNOTSUPP) {
+		/* the way to this peer cannot: no checksums by the device, or a smaller MTU */
+		udp->whole_only = true;
+		return send_each(udp, pieces, count);
+	}
+	return sent < 0 ? send_error(-sent) : sent;
 }
