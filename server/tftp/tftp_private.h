@@ -9,28 +9,29 @@
 
 struct tftp_transfer;
 
-/* One file on its way to one client. */
+/* One file on its way to one client. What each block needs lies together, in front. */
 struct tftp_transfer {
-	struct tftp_server *server; /* borrowed; NULL: it is gone, and this ends with its worker */
-	struct tftp_transfer *next; /* in its bucket, newest first */
 	struct loop_udp udp; /* its own port, connected to the client's */
-	struct loop_timer timer;
-	struct loop_work opening; /* while is_opening */
-	struct tftp_source source;
-	struct tftp_request request;
+	struct tftp_server *server; /* borrowed; NULL: this has ended */
 	enum tftp_mode mode;
-	struct tftp_terms asked, terms;
-	struct tftp_file file; /* if is_open */
-	struct tftp_session session; /* if is_open */
-	struct tftp_reader reader; /* if is_open */
-	struct tftp_ascii ascii; /* where the block after the last acknowledged one begins */
-	struct tftp_ascii ascii_next; /* and the one behind that */
-	int open_error;
 	bool is_opening; /* by a worker */
 	bool is_open;
 	bool wants_data; /* which a worker reads */
 	bool has_room; /* counts in server->rooms */
 	bool ended;
+	struct tftp_terms terms;
+	struct tftp_session session; /* if is_open, as are the next two */
+	struct tftp_file file;
+	struct tftp_reader reader;
+	struct loop_timer timer;
+	struct tftp_ascii ascii; /* where the block after the last acknowledged one begins */
+	struct tftp_ascii ascii_next; /* and the one behind that */
+	struct loop_work opening; /* while is_opening */
+	int open_error;
+	struct tftp_transfer *next; /* in its bucket, newest first */
+	struct tftp_source source;
+	struct tftp_terms asked;
+	struct tftp_request request;
 };
 
 /* Of hash of the client's address; some hundred clients at once are usual. */

@@ -68,16 +68,33 @@ static void on_read(struct loop_work *work)
 	reader->ready(reader);
 }
 
+/* As tree_read. Sets *@cold if that had to wait. */
+static ssize_t warm_piece(const struct tftp_reader *reader, uint8_t *piece, size_t len, uint64_t at,
+			  bool *cold)
+{
+	const struct tftp_file *file = reader->file;
+	ssize_t got;
+
+	wait_forbid();
+	got = tree_read(file->tree, file->id, piece, len, at);
+	wait_allow();
+	if (got != -EAGAIN)
+		return got;
+	*cold = true;
+	return tree_read(file->tree, file->id, piece, len, at);
+}
+
 static void warm_by_worker(struct loop_work *work)
 {
 	struct tftp_reader *reader = container_of(work, struct tftp_reader, ahead);
 	uint8_t *piece = malloc(AHEAD_PIECE);
 	ssize_t got = piece ? 1 : 0;
 
+	reader->ahead_cold = false;
 	/* errors are found again by whoever reads these bytes */
 	for (uint64_t at = reader->warm; got > 0 && at < reader->warm_to; at += (uint64_t)got)
-		got = tree_read(reader->file->tree, reader->file->id, piece,
-				(size_t)min_u64(AHEAD_PIECE, reader->warm_to - at), at);
+		got = warm_piece(reader, piece, (size_t)min_u64(AHEAD_PIECE, reader->warm_to - at),
+				 at, &reader->ahead_cold);
 	free(piece);
 }
 
@@ -87,6 +104,8 @@ static void on_warm(struct loop_work *work)
 
 	reader->warming = false;
 	reader->warm = reader->warm_to;
+	/* what is in memory anyway is not read ahead any more, until something is not */
+	reader->cold = reader->ahead_cold;
 	if (!reader->reading)
 		reader->ready(reader);
 }

@@ -9,7 +9,7 @@
 #include "tftp/tftp.h"
 
 /* Bytes that are read at once if memory is plentiful, and if it is not. */
-#define TFTP_READ_BYTES (32u << 10)
+#define TFTP_READ_BYTES (16u << 10)
 #define TFTP_READ_SMALL_BYTES (4u << 10)
 
 struct tftp_reader;
@@ -18,20 +18,21 @@ struct tftp_reader;
 typedef void (*tftp_reader_fn)(struct tftp_reader *reader);
 
 struct tftp_reader {
-	struct loop *loop; /* borrowed, as is @file */
-	const struct tftp_file *file;
-	tftp_reader_fn ready;
+	const struct tftp_file *file; /* borrowed, as is @loop */
 	uint8_t *bytes; /* of the file, from @start on; NULL before anything is read */
-	size_t room; /* bytes */
 	uint64_t start;
 	size_t len; /* bytes */
+	size_t room; /* bytes */
 	size_t wanted; /* bytes that a worker must find at @start */
 	int error; /* of the last reading by a worker, negative errno */
 	bool cold; /* something was not in memory */
 	bool reading; /* by a worker, to @bytes; nothing but @warming may be touched meanwhile */
 	bool warming; /* a worker reads ahead */
+	bool ahead_cold; /* which had to wait; the worker's while @warming */
 	uint64_t warm; /* bytes of the file that were read ahead */
 	uint64_t warm_to; /* where @warming ends */
+	struct loop *loop;
+	tftp_reader_fn ready;
 	struct loop_work read, ahead;
 };
 

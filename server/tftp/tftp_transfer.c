@@ -323,13 +323,24 @@ static uint32_t path_mtu(const struct tftp_transfer *t)
 	return (uint32_t)mtu;
 }
 
+/* Bytes to read at once: some blocks, and a window as a whole, so that it is sent by one call. */
+static size_t take_room(struct tftp_transfer *t)
+{
+	size_t window = block_bytes(t) * (t->terms.window ? t->terms.window : 1u);
+
+	if (t->server->rooms >= ROOMS_MAX)
+		return (size_t)max_u64(TFTP_READ_SMALL_BYTES, block_bytes(t));
+	t->has_room = true;
+	t->server->rooms++;
+	return (size_t)max_u64(TFTP_READ_BYTES, window);
+}
+
 /* The file is open, or it is known why not. */
 static void opened(struct tftp_transfer *t, int err)
 {
 	struct tftp_server *server = t->server;
 	struct tftp_ask ask = {.mode = t->mode, .terms = t->asked};
 	uint64_t last = TFTP_LAST_UNKNOWN;
-	size_t room = TFTP_READ_SMALL_BYTES;
 	bool offer;
 
 	if (err) {
@@ -339,13 +350,7 @@ static void opened(struct tftp_transfer *t, int err)
 	}
 	t->is_open = true;
 	t->terms = tftp_session_agree(&ask, path_mtu(t));
-	if (server->rooms < ROOMS_MAX) {
-		t->has_room = true;
-		server->rooms++;
-		room = TFTP_READ_BYTES;
-	}
-	tftp_reader_init(&t->reader, server->loop, &t->file, (size_t)max_u64(room, block_bytes(t)),
-			 on_data);
+	tftp_reader_init(&t->reader, server->loop, &t->file, take_room(t), on_data);
 	if (t->mode == TFTP_MODE_OCTET)
 		last = t->file.size / block_bytes(t) + 1;
 	offer = t->terms.block || t->terms.window || t->terms.timeout_s || t->terms.tsize;
