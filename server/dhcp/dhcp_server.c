@@ -14,6 +14,9 @@
 #include "base/log.h"
 #include "dhcp/dhcp_private.h"
 
+/* Bytes of requests that may wait: those of some thousand clients that were switched on together. */
+#define ROOM_BYTES ((size_t)4 << 20)
+
 #define PORT 67u
 #define CLIENT_PORT 68u
 
@@ -424,6 +427,8 @@ static int open_all(struct dhcp_server *server, const struct dhcp_options *optio
 	if (err == 0)
 		err = open_socket(server, &server->udp, options, server->port, options->fd,
 				  on_request);
+	if (err == 0)
+		loop_udp_room(&server->udp, ROOM_BYTES);
 	if (err == 0 && server->mode == DHCP_PROXY && options->proxy_port)
 		err = open_socket(server, &server->boot_udp, options, options->proxy_port,
 				  options->proxy_fd, on_boot_request);

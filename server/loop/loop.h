@@ -177,6 +177,12 @@ struct loop_udp_options {
 int loop_udp_open(struct loop *loop, struct loop_udp *udp, const struct loop_udp_options *options,
 		  loop_udp_fn receive);
 
+/*
+ * Lets up to @bytes of datagrams wait, for a port that many ask at once; less where that is not permitted.
+ * The kernel counts some 800 bytes for a short datagram.
+ */
+void loop_udp_room(struct loop_udp *udp, size_t bytes);
+
 /* Stops receiving and closes; no error if it is closed. May be called within its own callback. */
 void loop_udp_close(struct loop_udp *udp);
 

@@ -5,6 +5,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <limits.h>
 #include <net/if.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
@@ -211,6 +212,14 @@ int loop_udp_open(struct loop *loop, struct loop_udp *udp, const struct loop_udp
 	udp->fd = take_fd(&fd);
 	loop_io_start(loop, &udp->io, udp->fd, LOOP_READ, on_readable);
 	return 0;
+}
+
+void loop_udp_room(struct loop_udp *udp, size_t bytes)
+{
+	int size = (int)min_u64(bytes, INT_MAX / 2);
+
+	if (setsockopt(udp->fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size)))
+		setsockopt(udp->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 }
 
 void loop_udp_close(struct loop_udp *udp)

@@ -14,6 +14,9 @@
 #include "base/log.h"
 #include "tftp/tftp_private.h"
 
+/* Bytes of requests that may wait: those of some thousand clients that were switched on together. */
+#define ROOM_BYTES ((size_t)4 << 20)
+
 #define TRANSFERS_DEFAULT 4096u
 #define PER_CLIENT_DEFAULT 16u
 
@@ -150,6 +153,7 @@ int tftp_server_create(struct loop *loop, const struct tftp_options *options,
 	err = loop_udp_open(loop, &server->udp, &udp, on_request);
 	if (err)
 		return err;
+	loop_udp_room(&server->udp, ROOM_BYTES);
 	*out = TAKE(server);
 	return 0;
 }
