@@ -55,7 +55,10 @@ static int init_locks(struct store *store)
 		err = pthread_mutex_init(&store->written.lock, NULL);
 	if (err == 0)
 		err = pthread_mutex_init(&store->sync.flushing, NULL);
-	return -err;
+	err = -err;
+	for (unsigned int i = 0; err == 0 && i < STORE_STRIPES; i++)
+		err = store_lock_init(&store->stripes[i]);
+	return err;
 }
 
 int store_init(struct store *store, const struct store_ops *ops,
@@ -99,6 +102,8 @@ void store_finish(struct store *store)
 	store_runs_finish(&store->sync.punchable);
 	store_pending_finish(&store->pending);
 	store_blocks_finish(&store->blocks);
+	for (unsigned int i = 0; i < STORE_STRIPES; i++)
+		pthread_rwlock_destroy(&store->stripes[i]);
 	pthread_mutex_destroy(&store->sync.flushing);
 	pthread_mutex_destroy(&store->written.lock);
 	pthread_mutex_destroy(&store->growing);
@@ -428,6 +433,52 @@ int store_data_read(struct store *store, void *buf, size_t len, uint64_t offset)
 	return err ? err : store->ops->data_read(store, buf, len, offset);
 }
 
+/* The lock of the block at @offset, and how much of @len is in the same group. */
+static pthread_rwlock_t *stripe_of(struct store *store, uint64_t offset, size_t len,
+				   size_t *out_part)
+{
+	*out_part = (size_t)min_u64(len, STORE_STRIPE_BYTES - offset % STORE_STRIPE_BYTES);
+	return &store->stripes[offset / STORE_STRIPE_BYTES % STORE_STRIPES];
+}
+
+static int write_parts(struct store *store, const void *buf, size_t len, uint64_t offset)
+{
+	const uint8_t *from = buf;
+	int err = 0;
+
+	while (len && !err) {
+		size_t part;
+		pthread_rwlock_t *stripe = stripe_of(store, offset, len, &part);
+
+		pthread_rwlock_rdlock(stripe);
+		err = store->ops->data_write(store, from, part, offset);
+		pthread_rwlock_unlock(stripe);
+		from += part;
+		len -= part;
+		offset += part;
+	}
+	return err;
+}
+
+int store_data_still(struct store *store, void *buf, size_t len, uint64_t offset)
+{
+	uint8_t *to = buf;
+	int err = 0;
+
+	while (len && !err) {
+		size_t part;
+		pthread_rwlock_t *stripe = stripe_of(store, offset, len, &part);
+
+		pthread_rwlock_wrlock(stripe);
+		err = store->ops->data_read(store, to, part, offset);
+		pthread_rwlock_unlock(stripe);
+		to += part;
+		len -= part;
+		offset += part;
+	}
+	return err;
+}
+
 int store_data_write(struct store *store, const void *buf, size_t len, uint64_t offset)
 {
 	int err = store_may_change(store);
@@ -439,9 +490,9 @@ int store_data_write(struct store *store, const void *buf, size_t len, uint64_t 
 		err = store_use(store);
 	if (err)
 		return err;
-	err = store->ops->data_write(store, buf, len, offset);
+	err = write_parts(store, buf, len, offset);
 	if (err && store_reclaim(store, err))
-		err = store->ops->data_write(store, buf, len, offset);
+		err = write_parts(store, buf, len, offset);
 	/* a write that failed may have done a part */
 	data_touch(store, offset, len);
 	return err;

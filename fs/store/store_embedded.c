@@ -234,7 +234,7 @@ static int embedded_log(struct store *base, const struct store_entry *entry, boo
 {
 	struct store_embedded *store = embedded(base);
 
-	return store_log_write(&store->log, entry, last, &store->data);
+	return store_log_write(&store->log, entry, last, base);
 }
 
 static enum store_log_state embedded_log_state(struct store *base)

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
@@ -18,6 +19,10 @@
 /* Of each half: at first, and for those who write much. */
 #define HALF_FIRST ((uint64_t)1 << 20)
 #define HALF_LARGEST LOG_HALF
+
+/* On a host that has less left there is no log, or none that grows: whoever else writes needs it more. */
+#define LITTLE_ROOM_BYTES ((uint64_t)8 << 20)
+#define MUCH_ROOM_BYTES ((uint64_t)64 << 20)
 
 static_assert(HALF_FIRST > STORE_ENTRY_MAX, "an entry fits in a half");
 
@@ -46,6 +51,7 @@ static void close_file(struct store_log *log)
 	log->buffer_size = 0;
 	memset(log->halves, 0, sizeof(log->halves));
 	log->current = 0;
+	log->turned = false;
 }
 
 void store_log_finish(struct store_log *log)
@@ -96,6 +102,13 @@ static int flush(const struct store_log *log)
 	return -EIO; /* the kernel has given up pages: the next call would not tell */
 }
 
+static bool has_room(int fd, uint64_t bytes)
+{
+	struct statvfs fs;
+
+	return !fstatvfs(fd, &fs) && (uint64_t)fs.f_bavail * fs.f_frsize >= bytes;
+}
+
 static int create(struct store_log *log, const char *folder)
 {
 	int err = 0;
@@ -105,6 +118,8 @@ static int create(struct store_log *log, const char *folder)
 	log->fd = open(log->path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (log->fd < 0)
 		return -errno;
+	if (!has_room(log->fd, LITTLE_ROOM_BYTES))
+		return -ENOSPC;
 	if (getrandom(log->id, sizeof(log->id), 0) != sizeof(log->id))
 		return -EIO;
 	/* to its end from the start: one that was cut off is noticed */
@@ -140,13 +155,20 @@ void store_log_remove(struct store_log *log)
 
 void store_log_grow(struct store_log *log)
 {
-	struct store_log_half *half = &log->halves[!log->current];
-	uint64_t size = half->size;
+	struct store_log_half *half;
+	uint64_t size;
+	bool other;
 
-	/* nobody else uses a half that is neither the current one nor waits for `meta` */
-	if (log->fd < 0 || half->used || size >= HALF_LARGEST)
+	pthread_mutex_lock(&log->lock);
+	/* nobody uses the other half before what is frozen is dropped */
+	other = !log->current;
+	half = &log->halves[other];
+	size = log->turned && !half->used ? half->size : HALF_LARGEST;
+	log->turned = false;
+	pthread_mutex_unlock(&log->lock);
+	if (log->fd < 0 || size >= HALF_LARGEST || !has_room(log->fd, MUCH_ROOM_BYTES))
 		return;
-	if (fill(log, !log->current * LOG_HALF + size, size))
+	if (fill(log, other * LOG_HALF + size, size))
 		return;
 	if (!log->no_flush && fdatasync(log->fd))
 		return;
@@ -180,7 +202,7 @@ static int buffer_for(struct store_log *log, size_t size)
 
 /* The entry in the buffer. */
 static int compose(struct store_log *log, const struct store_entry *entry, size_t size,
-		   const struct store_datafile *data)
+		   struct store *store)
 {
 	uint8_t *to;
 	int err = buffer_for(log, size);
@@ -192,7 +214,7 @@ static int compose(struct store_log *log, const struct store_entry *entry, size_
 	for (size_t i = 0; !err && i < entry->ranges_count; i++) {
 		const struct store_range *range = &entry->ranges[i];
 
-		err = store_datafile_read(data, to, range->len, range->offset);
+		err = store_data_still(store, to, range->len, range->offset);
 		to += range->len;
 	}
 	store_entry_seal(log->buffer, size);
@@ -215,7 +237,7 @@ static int place(struct store_log *log, size_t size, bool last, uint64_t *out)
 }
 
 int store_log_write(struct store_log *log, const struct store_entry *entry, bool last,
-		    const struct store_datafile *data)
+		    struct store *store)
 {
 	size_t size = store_entry_size(entry);
 	struct store_log_half *half = &log->halves[log->current];
@@ -223,7 +245,7 @@ int store_log_write(struct store_log *log, const struct store_entry *entry, bool
 	int err = log->fd < 0 ? -EAGAIN : place(log, size, last, &offset);
 
 	if (!err)
-		err = compose(log, entry, size, data);
+		err = compose(log, entry, size, store);
 	if (!err)
 		err = write_all(log->fd, log->buffer, size, offset);
 	if (!err)
@@ -233,8 +255,10 @@ int store_log_write(struct store_log *log, const struct store_entry *entry, bool
 	pthread_mutex_lock(&log->lock);
 	half->used += size;
 	half->last = entry->number;
-	if (last)
+	if (last) {
 		log->current = !log->current;
+		log->turned = true;
+	}
 	pthread_mutex_unlock(&log->lock);
 	return 0;
 }

@@ -11,9 +11,9 @@
 
 #include <pthread.h>
 
-#include "store/store_datafile.h"
 #include "store/store_entry.h"
 #include "store/store_log_disk.h"
+#include "store/store_ops.h"
 
 struct store_log_half {
 	uint64_t size; /* bytes that can be written to */
@@ -29,6 +29,7 @@ struct store_log {
 	pthread_mutex_t lock; /* of the halves */
 	struct store_log_half halves[LOG_HALVES];
 	unsigned int current;
+	bool turned; /* since store_log_grow */
 	uint8_t *buffer; /* owned: for one entry */
 	size_t buffer_size;
 };
@@ -49,16 +50,19 @@ void store_log_remove(struct store_log *log);
 bool store_log_is_long(struct store_log *log);
 
 /*
- * Makes @entry durable, with what its ranges have in @data now. @last: those behind it go to the
- * other half. -EAGAIN: there is no room, nothing was done. One thread at a time.
+ * Makes @entry durable, with what its ranges have in the data of @store now. @last: those behind it go to
+ * the other half. -EAGAIN: there is no room, nothing was done. One thread at a time.
  */
 int store_log_write(struct store_log *log, const struct store_entry *entry, bool last,
-		    const struct store_datafile *data);
+		    struct store *store);
 
 /* The entries up to @number are durable in `meta`. */
 void store_log_forget(struct store_log *log, uint64_t number);
 
-/* Makes the half that is not in use larger, if it is worth it. No matter if there is no room. */
+/*
+ * Makes the half that is not in use larger, if the other one had to take over. Not while entries are
+ * written to both; no matter if there is no room.
+ */
 void store_log_grow(struct store_log *log);
 
 /* Bytes that it takes on the host. */

@@ -69,7 +69,7 @@ struct store_ops {
 
 	/*
 	 * A log: makes @entry durable, sooner than apply could, with what its ranges have in the data
-	 * now. It is done again after a crash, over what apply did, unless apply was told its number.
+	 * now, see store_data_still. It is done again after a crash, over what apply did, unless apply was told its number.
 	 * @last: apply will be told this number, while further entries are logged. -EAGAIN: there is no
 	 * room, and other errors that pass: nothing was done. NULL: the kind has no log.
 	 */
@@ -139,7 +139,14 @@ struct store_pending {
 	size_t spare_room;
 };
 
-/* Where the data were written since the last sync. */
+/*
+ * Locks that stand for blocks: shared while one is written, so that an entry of the log never gets half of
+ * a write. Those of a group have the same one.
+ */
+#define STORE_STRIPES 16u
+#define STORE_STRIPE_BYTES ((uint64_t)16 * STORE_BLOCK)
+
+/* Where the data were written since the last sync, in whole blocks. */
 struct store_written {
 	pthread_mutex_t lock;
 	_Atomic bool much; /* and more than fits in an entry of a log */
@@ -210,6 +217,7 @@ struct store {
 
 	struct store_syncing sync;
 	struct store_written written;
+	pthread_rwlock_t stripes[STORE_STRIPES];
 	_Atomic uint64_t data_writes; /* how many there were */
 	_Atomic bool turned; /* the frozen layer is in the log, and may be applied at any time */
 	_Atomic uint64_t logged_at; /* in ms: when the log was used last; 0: there is none */
@@ -241,6 +249,9 @@ void store_finish(struct store *store);
  * Before anybody uses the store.
  */
 void store_replayed(struct store *store, uint64_t number);
+
+/* For a kind's log: reads data by data_read; what is being written to a block is there, or not. */
+int store_data_still(struct store *store, void *buf, size_t len, uint64_t offset);
 
 /*
  * A lock that a writer gets although there are always some readers: by default a few busy ones keep

@@ -3,6 +3,7 @@
 # durable is there, and what is there is a state that existed.
 source "$(dirname "$0")/lib.sh"
 run=$BRAMBLE_BUILD/test/support/store_run
+preload=$BRAMBLE_BUILD/test/support/libpowercut.so
 
 # whoever proves must find
 mkdir proof
@@ -86,6 +87,8 @@ expect 0 "$run" copy logged copy2
 expect 0 "$run" look copy2 6 "$last"
 expect 0 "$run" verify copy2 6 "$last"
 [ ! -e copy2/log ] || fail "the log was not applied"
+mkdir copied
+cp logged/meta logged/data copied
 mv logged/log kept
 for what in look verify; do
 	expect 1 "$run" $what logged 6 0
@@ -99,8 +102,26 @@ cp kept logged/log
 expect 0 "$run" verify logged 6 "$last"
 said out unclean
 
+# there is no room for what is in the log, or the disk fails, when it is opened again
+for how in 28 28:once 5:once short; do
+	for ((n = 0; n < 24; n++)); do
+		rm -rf failing
+		mkdir failing
+		cp kept failing/log
+		cp copied/* failing
+		if env POWERCUT_FOLDER="$work/failing" POWERCUT_FAIL=$n:$how \
+			LD_PRELOAD="$preload" ASAN_OPTIONS=verify_asan_link_order=0 \
+			"$run" verify failing 6 "$last" >said 2>why; then
+			grep -q unclean said || fail "write $n failed ($how): $(cat said)"
+		else
+			grep -q -e 'No space left' -e 'Input/output error' why ||
+				fail "write $n failed ($how): $(cat why)"
+		fi
+		expect 0 "$run" verify failing 6 "$last"
+	done
+done
+
 # writes that fail: for good or once, for want of space or by a fault, or half done
-preload=$BRAMBLE_BUILD/test/support/libpowercut.so
 for how in 28 28:once 122:once short 5 5:once; do
 	for ((n = 0; n < 40; n += 1 + (n > 20))); do
 		rm -rf failing

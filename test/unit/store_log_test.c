@@ -145,6 +145,35 @@ static void what_was_logged_does_not_come_back_over_newer_data(void **state)
 	assert_durable(store, 1, 10);
 }
 
+static void blocks_come_back_whole(void **state)
+{
+	struct store *store = *state;
+	char content[STORE_BLOCK];
+	uint64_t block;
+
+	start_log(store);
+	block = take_block(store);
+	memset(content, 'x', sizeof(content));
+	assert_int_equal(store_data_write(store, content, sizeof(content), block * STORE_BLOCK), 0);
+	sync_number(store, 1, 10);
+	assert_int_equal(store_data_write(store, "a", 1, block * STORE_BLOCK + 1000), 0);
+	assert_int_equal(store_sync(store), 0);
+	memset(content, 'b', sizeof(content));
+	assert_int_equal(store_data_write(store, content, sizeof(content), block * STORE_BLOCK), 0);
+	/* some of what was not synced reaches the disk, and would not go with a part of the block */
+	for (uint64_t seed = 1; seed < 30; seed++) {
+		struct store *found;
+
+		assert_int_equal(store_memory_cut_power(store, NULL, seed, &found), 0);
+		assert_int_equal(store_blocks_mark(found, block, 1), 0);
+		assert_int_equal(
+			store_data_read(found, content, sizeof(content), block * STORE_BLOCK), 0);
+		for (size_t i = 0; i < sizeof(content); i++)
+			assert_int_equal(content[i], i == 1000 ? 'a' : 'x');
+		store_close(found);
+	}
+}
+
 static void freed_blocks_wait_for_the_log(void **state)
 {
 	struct store *store = *state;
@@ -365,6 +394,7 @@ int main(void)
 		TEST(deleted_records_stay_deleted),
 		TEST(much_data_are_synced_before_their_records_are_logged),
 		TEST(what_was_logged_does_not_come_back_over_newer_data),
+		TEST(blocks_come_back_whole),
 		TEST(freed_blocks_wait_for_the_log),
 		TEST(large_transaction_is_applied),
 		TEST(full_log_is_made_up_for_by_applying),
