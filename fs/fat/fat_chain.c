@@ -246,7 +246,7 @@ static int extend_run(struct fat_volume *v, struct fat_cursor *cursor, uint64_t 
 static int clip_to_image(struct fat_volume *v, uint64_t position, uint64_t *n)
 {
 	if (position >= v->img->size)
-		return fat_read_at(v, NULL, 1, position);
+		return fat_read_data(v, NULL, 1, position);
 	*n = min_u64(*n, v->img->size - position);
 	return 0;
 }
@@ -283,7 +283,7 @@ ssize_t fat_chain_read(struct fat_volume *v, uint32_t start, uint64_t size, void
 		n = min_u64(n, len - done);
 		err = clip_to_image(v, position, &n);
 		if (!err)
-			err = fat_read_at(v, to + done, (size_t)n, position);
+			err = fat_read_data(v, to + done, (size_t)n, position);
 		if (err)
 			return part_read(done, err);
 		done += (size_t)n;

@@ -32,7 +32,9 @@ int fat_volume_open(struct image *img, const struct fat_options *options, struct
 	atomic_init(&v->free_clusters, -1);
 	fat_trails_init(v);
 	fat_indexes_init(v);
-	err = fat_table_init(v);
+	err = image_cache(img, &v->meta);
+	if (!err)
+		err = fat_table_init(v);
 	if (err) {
 		fat_volume_close(v);
 		return err;
@@ -50,6 +52,7 @@ void fat_volume_close(struct fat_volume *v)
 	fat_indexes_finish(v);
 	fat_trails_finish(v);
 	fat_table_finish(v);
+	image_close(v->meta);
 	free(v);
 }
 
@@ -79,9 +82,10 @@ int fat_damaged(struct fat_volume *v, uint64_t key, const char *format, ...)
 	return -EUCLEAN;
 }
 
-int fat_read_at(struct fat_volume *v, void *buf, size_t len, uint64_t position)
+static int read_from(struct fat_volume *v, struct image *img, void *buf, size_t len,
+		     uint64_t position)
 {
-	int err = image_read_at(v->img, buf, len, position);
+	int err = image_read_at(img, buf, len, position);
 
 	if (err != -ERANGE)
 		return err;
@@ -90,4 +94,14 @@ int fat_read_at(struct fat_volume *v, void *buf, size_t len, uint64_t position)
 			 ", the image ends at %" PRIu64,
 			 len, position, v->img->size);
 	return -EIO;
+}
+
+int fat_read_at(struct fat_volume *v, void *buf, size_t len, uint64_t position)
+{
+	return read_from(v, v->meta, buf, len, position);
+}
+
+int fat_read_data(struct fat_volume *v, void *buf, size_t len, uint64_t position)
+{
+	return read_from(v, v->img, buf, len, position);
 }

@@ -70,6 +70,7 @@ struct fat_index_cache {
 struct fat_volume {
 	struct tree base;
 	struct image *img; /* borrowed */
+	struct image *meta; /* owned: the same through a cache, for all but file data */
 	struct fat_geometry geo;
 	struct fat_options options;
 
@@ -98,8 +99,12 @@ DEFINE_CLEANUP(fat_volume_closep, struct fat_volume *, fat_volume_close)
 __attribute__((format(printf, 3, 4))) int fat_damaged(struct fat_volume *v, uint64_t key,
 						      const char *format, ...);
 
-/* As image_read_at, with -EIO for what lies beyond the end of a truncated image. */
+/*
+ * As image_read_at, with -EIO for what lies beyond the end of a truncated image. File data are read by
+ * fat_read_data: they go past the cache.
+ */
 int fat_read_at(struct fat_volume *v, void *buf, size_t len, uint64_t position);
+int fat_read_data(struct fat_volume *v, void *buf, size_t len, uint64_t position);
 
 static inline uint64_t fat_cluster_position(const struct fat_geometry *geo, uint32_t cluster)
 {

@@ -291,7 +291,10 @@ static void parents_are_found_by_the_dots(void **state)
 	assert_int_equal(parent, a);
 	assert_int_equal(tree_parent(o.tree, c, &parent), 0);
 	assert_int_equal(parent, b);
+	tree_close(o.tree);
+	image_close(o.img);
 	memset(o.m.data + maker_cluster(&o.m, 6) + 32, 'x', 32);
+	open_made(&o);
 	assert_int_equal(tree_parent(o.tree, c, &parent), -EUCLEAN);
 	shut(&o);
 }
