@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#define ENTRIES 128u
+#define ENTRIES 64u
 
 static struct overlay_cache_entry *place_of(struct overlay_cache_entry *entries, uint64_t id)
 {
