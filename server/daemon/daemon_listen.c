@@ -20,7 +20,8 @@ static const struct {
 } known[] = {
 	{"dhcp", SOCK_DGRAM, DAEMON_DHCP},	     {"proxy", SOCK_DGRAM, DAEMON_PROXY},
 	{"tftp", SOCK_DGRAM, DAEMON_TFTP},	     {"nfs", SOCK_STREAM, DAEMON_NFS},
-	{"mount", SOCK_STREAM, DAEMON_MOUNT},	     {"portmap", SOCK_STREAM, DAEMON_PORTMAP_TCP},
+	{"nfs", SOCK_DGRAM, DAEMON_NFS_UDP},	     {"mount", SOCK_STREAM, DAEMON_MOUNT},
+	{"mount", SOCK_DGRAM, DAEMON_MOUNT_UDP},     {"portmap", SOCK_STREAM, DAEMON_PORTMAP_TCP},
 	{"portmap", SOCK_DGRAM, DAEMON_PORTMAP_UDP},
 };
 

@@ -28,7 +28,9 @@ static const struct port_kind {
 	[DAEMON_PROXY] = {"proxy-DHCP", "--proxy-port", "--proxy-port 0", false, true},
 	[DAEMON_TFTP] = {"TFTP", "--tftp-port", "--only", false, false},
 	[DAEMON_NFS] = {"NFS", "--nfs-port", "--only", true, false},
+	[DAEMON_NFS_UDP] = {"NFS", "--nfs-port", "--only", false, false},
 	[DAEMON_MOUNT] = {"MOUNT", "--mount-port", "--mount-port 0", true, false},
+	[DAEMON_MOUNT_UDP] = {"MOUNT", "--mount-port", "--mount-port 0", false, false},
 	[DAEMON_PORTMAP_TCP] = {"the port mapper", "--portmap-port", "--portmap-port 0", true,
 				true},
 	[DAEMON_PORTMAP_UDP] = {"the port mapper", "--portmap-port", "--portmap-port 0", false,
@@ -48,9 +50,9 @@ static void choose_ports(const struct config *config, uint16_t out[DAEMON_PORTS]
 		out[DAEMON_TFTP] = config->tftp_port;
 	if (!nfs)
 		return;
-	out[DAEMON_NFS] = config->nfs_port;
+	out[DAEMON_NFS] = out[DAEMON_NFS_UDP] = config->nfs_port;
 	if (config->mount_port != config->nfs_port)
-		out[DAEMON_MOUNT] = config->mount_port;
+		out[DAEMON_MOUNT] = out[DAEMON_MOUNT_UDP] = config->mount_port;
 	out[DAEMON_PORTMAP_TCP] = config->portmap_port;
 	out[DAEMON_PORTMAP_UDP] = config->portmap_port;
 }
@@ -58,7 +60,9 @@ static void choose_ports(const struct config *config, uint16_t out[DAEMON_PORTS]
 /* Whether the server does without it. */
 static bool may_be_missing(enum daemon_port port, uint16_t number)
 {
-	return kinds[port].may_be_missing || (port == DAEMON_MOUNT && number == CONFIG_MOUNT_PORT);
+	if (port == DAEMON_MOUNT || port == DAEMON_MOUNT_UDP)
+		return number == CONFIG_MOUNT_PORT;
+	return kinds[port].may_be_missing;
 }
 
 static int bind_socket(int fd, const struct config *config, bool tcp, uint16_t port)

@@ -125,11 +125,13 @@ static int listen_nfs(struct daemon *d)
 {
 	const struct sockaddr_in nfs = address_of(d, DAEMON_NFS);
 	const struct sockaddr_in mount = address_of(d, DAEMON_MOUNT);
-	int err = nfs_server_listen(d->nfs, &nfs, daemon_ports_take(&d->ports, DAEMON_NFS));
+	int err = nfs_server_listen(d->nfs, &nfs, daemon_ports_take(&d->ports, DAEMON_NFS),
+				    daemon_ports_take(&d->ports, DAEMON_NFS_UDP));
 
 	if (!err && is_open(d, DAEMON_MOUNT))
 		err = nfs_server_listen_mount(d->nfs, &mount,
-					      daemon_ports_take(&d->ports, DAEMON_MOUNT));
+					      daemon_ports_take(&d->ports, DAEMON_MOUNT),
+					      daemon_ports_take(&d->ports, DAEMON_MOUNT_UDP));
 	return err ? err : start_portmap(d);
 }
 

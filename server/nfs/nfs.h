@@ -92,12 +92,13 @@ int nfs_server_create(struct loop *loop, const struct nfs_options *options,
 
 /*
  * NFS and MOUNT over TCP and UDP at @nfs, MOUNT also at @mount if its port is another one. Errors of
- * bind(2), not logged. @nfs_fd, @mount_fd: listening TCP sockets to take over; 0 or less: none. With
- * one, UDP is done without where that port is not permitted.
+ * bind(2), not logged. @tcp_fd, @udp_fd: a listening and a bound socket to take over; 0 or less: none.
+ * With the one for TCP alone, UDP is done without where that port is not permitted.
  */
-int nfs_server_listen(struct nfs_server *server, const struct sockaddr_in *nfs, int nfs_fd);
-int nfs_server_listen_mount(struct nfs_server *server, const struct sockaddr_in *mount,
-			    int mount_fd);
+int nfs_server_listen(struct nfs_server *server, const struct sockaddr_in *nfs, int tcp_fd,
+		      int udp_fd);
+int nfs_server_listen_mount(struct nfs_server *server, const struct sockaddr_in *mount, int tcp_fd,
+			    int udp_fd);
 
 /*
  * Tells clients the ports: by a port mapper of our own at @address (111 is usual), TCP and UDP; or by

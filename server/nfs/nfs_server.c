@@ -121,15 +121,16 @@ static int listen_for(struct nfs_server *server, unsigned int at,
 	return 0;
 }
 
-int nfs_server_listen(struct nfs_server *server, const struct sockaddr_in *nfs, int nfs_fd)
+int nfs_server_listen(struct nfs_server *server, const struct sockaddr_in *nfs, int tcp_fd,
+		      int udp_fd)
 {
-	return listen_for(server, NFS_AT_NFS, server->programs, 2, nfs, nfs_fd, -1);
+	return listen_for(server, NFS_AT_NFS, server->programs, 2, nfs, tcp_fd, udp_fd);
 }
 
-int nfs_server_listen_mount(struct nfs_server *server, const struct sockaddr_in *mount,
-			    int mount_fd)
+int nfs_server_listen_mount(struct nfs_server *server, const struct sockaddr_in *mount, int tcp_fd,
+			    int udp_fd)
 {
-	return listen_for(server, NFS_AT_MOUNT, &server->programs[1], 1, mount, mount_fd, -1);
+	return listen_for(server, NFS_AT_MOUNT, &server->programs[1], 1, mount, tcp_fd, udp_fd);
 }
 
 int nfs_server_portmap(struct nfs_server *server, const struct sockaddr_in *address, int tcp_fd,

@@ -242,7 +242,7 @@ struct nfs_server *fake_server(const struct nfs_site *site)
 	struct nfs_server *server;
 
 	if (nfs_server_create(NULL, &options, site, &server) ||
-	    nfs_server_listen(server, &anywhere, -1) ||
+	    nfs_server_listen(server, &anywhere, -1, -1) ||
 	    nfs_server_portmap(server, &anywhere, -1, -1))
 		abort();
 	return server;

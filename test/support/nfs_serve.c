@@ -160,7 +160,7 @@ static int listen_for_all(struct serve *serve, const struct settings *settings)
 	struct sockaddr_in address = {.sin_family = AF_INET,
 				      .sin_port = htons(settings->port),
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	int err = nfs_server_listen(serve->server, &address, -1);
+	int err = nfs_server_listen(serve->server, &address, -1, -1);
 
 	address.sin_port = htons(settings->mapper_port);
 	if (!err && settings->mapper_port)
