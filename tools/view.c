@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "remote.h"
 
 int view_open(const char *image, const struct common_options *common, struct stack **out)
 {
@@ -16,6 +17,8 @@ int view_open(const char *image, const struct common_options *common, struct sta
 	options.state = common->state;
 	options.overlay = common->overlay;
 	options.overlay_read_only = true;
+	if (common->overlay)
+		remote_lend(common->state, common->overlay);
 	return stack_open(image, &options, out);
 }
 

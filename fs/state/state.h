@@ -7,6 +7,7 @@
  *     STATE/overlays/NAME/meta, data, lock   its store
  *     STATE/overlays/NAME/ending             its holder is about to let go
  *     STATE/overlays/NAME/snapshots/SNAP/    info, meta and data as they were
+ *     STATE/pis/ID                           what a server knows of a Pi; its name is also its overlay's
  *
  * Folders whose names begin with a dot are being made or removed; those that a crash left are
  * removed at the next change.
@@ -123,7 +124,8 @@ struct state_overlay {
 };
 
 /*
- * Opens the overlay @name. -ENOENT: there is none (logged unless @access is STATE_LOOK). -EBUSY: held
+ * Opens the overlay @name, or if there is none, that of the Pi which STATE/pis says has this name; the
+ * same holds for what is deleted. -ENOENT: there is none (logged unless @access is STATE_LOOK). -EBUSY: held
  * by another process, which is named; one that says that it is ending is waited for, 10 s at most.
  * -EUCLEAN: its info is damaged. -EPROTONOSUPPORT: its info is of a later version.
  */

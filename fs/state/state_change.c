@@ -71,18 +71,31 @@ static int check_deletable(struct state *state, const char *name, const char *pa
 	}
 }
 
-int state_overlay_delete(struct state *state, const char *name)
+static int find_path(struct state *state, const char *name, char real[STATE_NAME_MAX + 1],
+		     char **out)
+{
+	snprintf(real, STATE_NAME_MAX + 1, "%s", name);
+	*out = state_join(state->overlays, name);
+	if (!*out || access(*out, F_OK) == 0)
+		return *out ? 0 : -ENOMEM;
+	free(*out);
+	state_alias_resolve(state, name, real);
+	*out = state_join(state->overlays, real);
+	return *out ? 0 : -ENOMEM;
+}
+
+int state_overlay_delete(struct state *state, const char *called)
 {
 	CLEANUP(freep) char *path = NULL;
 	CLEANUP(closep) int lock = -1;
 	CLEANUP(closep) int folder = -1;
-	int err = state_name_check("overlay", name);
+	char name[STATE_NAME_MAX + 1];
+	int err = state_name_check("overlay", called);
 
+	if (!err)
+		err = find_path(state, called, name, &path);
 	if (err)
 		return err;
-	path = state_join(state->overlays, name);
-	if (!path)
-		return -ENOMEM;
 	if (access(path, F_OK) < 0) {
 		err = -errno;
 		if (err == -ENOENT)

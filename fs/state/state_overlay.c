@@ -34,6 +34,23 @@ static int describe(struct state *state, const char *name, struct state_overlay 
 	return 0;
 }
 
+/* The same by another name, where there is none of this one. */
+static int describe_called(struct state *state, const char *name, struct state_overlay **out)
+{
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+	char real[STATE_NAME_MAX + 1];
+	int err = describe(state, name, &overlay);
+
+	if (!err && !exists(overlay->path)) {
+		state_overlay_close(TAKE(overlay));
+		state_alias_resolve(state, name, real);
+		err = describe(state, real, &overlay);
+	}
+	if (!err)
+		*out = TAKE(overlay);
+	return err;
+}
+
 /* Reads the info again. -ENOENT is not logged. */
 static int load(struct state_overlay *overlay)
 {
@@ -159,7 +176,7 @@ static int open_once(struct state *state, const char *name, enum state_access ac
 		     struct state_overlay **out)
 {
 	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
-	int err = describe(state, name, &overlay);
+	int err = describe_called(state, name, &overlay);
 
 	if (err)
 		return err;

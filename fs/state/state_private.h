@@ -115,6 +115,11 @@ bool state_lock_is_current(int lock, int folder);
 /* The holder is not ending (any more). */
 void state_lock_forget_ending(int folder);
 
+/* state_alias.c ------------------------------------------------------------------------------ */
+
+/* The overlay that @name means, of which there is none: that of a Pi with this name, or @name itself. */
+void state_alias_resolve(const struct state *state, const char *name, char out[STATE_NAME_MAX + 1]);
+
 /* state_overlay.c ---------------------------------------------------------------------------- */
 
 /* Makes an overlay's folder and what is in it by @fill (NULL: nothing but the info). */

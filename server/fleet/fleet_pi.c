@@ -155,6 +155,11 @@ void fleet_list(struct fleet *fleet, struct fleet_pi *pi)
 		if (strcmp(listed->serial[0] ? listed->serial : mac, pi->record.id) == 0)
 			pi->listed = listed;
 	}
+	/* for `bramble overlay`, which knows no configuration */
+	if (pi->listed && strcmp(pi->listed->name, pi->record.name) != 0) {
+		memcpy(pi->record.name, pi->listed->name, sizeof(pi->record.name));
+		pi->dirty = true;
+	}
 }
 
 const struct config_rules *fleet_rules(const struct fleet *fleet, const struct fleet_pi *pi)

@@ -142,6 +142,11 @@ bramble pi remove new
 ! bramble pi show 12345678 2>/dev/null || fail "a removed Pi is still there"
 [ "$(state_of 036cb716 'lost_capabilities | length')" -ge 0 ] || fail "no list of capabilities"
 
+# The name of a Pi is that of its overlay, too.
+bramble overlay show lobby | grep -q 0000aaaa || fail "a Pi's name is not known to bramble overlay"
+bramble overlay show kitchen >/dev/null || fail "a name that was set is not known to bramble overlay"
+bramble ls --overlay lobby "$image" /etc/mine >/dev/null || fail "a Pi's name is no --overlay"
+
 # An overlay that the server holds can be looked at, copied and reset.
 bramble overlay show 036cb716 >/dev/null || fail "show does not reach the server"
 bramble overlay diff 036cb716 | grep -q /etc/mine || fail "diff does not reach the server"
