@@ -10,6 +10,8 @@
 
 static_assert(crypto_shorthash_KEYBYTES == HASH_SHORT_KEY_BYTES, "SipHash-2-4");
 static_assert(crypto_shorthash_BYTES == sizeof(le64), "SipHash-2-4");
+static_assert(crypto_shorthash_siphashx24_BYTES == HASH_SEAL_BYTES, "SipHash-2-4-128");
+static_assert(crypto_shorthash_siphashx24_KEYBYTES == HASH_SHORT_KEY_BYTES, "SipHash-2-4-128");
 static_assert(sizeof(crypto_generichash_state) <= sizeof(struct hash), "BLAKE2b");
 static_assert(_Alignof(crypto_generichash_state) <= _Alignof(struct hash), "BLAKE2b");
 
@@ -24,6 +26,12 @@ uint64_t hash_short(const uint8_t key[HASH_SHORT_KEY_BYTES], const void *data, s
 
 	crypto_shorthash(out, data, len, key);
 	return le64_at(out);
+}
+
+void hash_seal(const uint8_t key[HASH_SHORT_KEY_BYTES], const void *data, size_t len,
+	       uint8_t out[HASH_SEAL_BYTES])
+{
+	crypto_shorthash_siphashx24(out, data, len, key);
 }
 
 void hash_sha256(const void *data, size_t len, uint8_t out[HASH_SHA256_BYTES])

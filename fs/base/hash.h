@@ -14,6 +14,11 @@
 void hash_short_key_make(uint8_t key[HASH_SHORT_KEY_BYTES]);
 uint64_t hash_short(const uint8_t key[HASH_SHORT_KEY_BYTES], const void *data, size_t len);
 
+/* The same with 128 bits, long enough for what nobody must be able to forge (SipHash-2-4-128). */
+#define HASH_SEAL_BYTES 16u
+void hash_seal(const uint8_t key[HASH_SHORT_KEY_BYTES], const void *data, size_t len,
+	       uint8_t out[HASH_SEAL_BYTES]);
+
 void hash_sha256(const void *data, size_t len, uint8_t out[HASH_SHA256_BYTES]);
 
 /* A hash of what comes piece by piece (BLAKE2b). Numbers are added as little-endian 64 bits. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * NFS handles. The two keys are made once for an export, by BLAKE2b, so that a seal costs no more than
- * two short hashes of eight bytes.
+ * NFS handles. The key is made once for an export, by BLAKE2b, so that a seal costs no more than a short
+ * hash of eight bytes.
  */
 #include "nfs/nfs_handle.h"
 
@@ -16,7 +16,7 @@
 #define EPOCH_AT 20u
 #define MAC_AT 36u
 
-static_assert(sizeof(((struct nfs_seal *)NULL)->keys) == HASH_BLAKE2B_BYTES, "two keys");
+static_assert(MAC_AT + HASH_SEAL_BYTES == NFS_HANDLE_BYTES, "the seal is the end");
 
 static void put_u64(uint8_t *out, uint64_t value)
 {
@@ -28,7 +28,7 @@ static void put_u64(uint8_t *out, uint64_t value)
 void nfs_seal_init(struct nfs_seal *seal, const uint8_t key[NFS_KEY_BYTES],
 		   const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch)
 {
-	uint8_t keys[HASH_BLAKE2B_BYTES];
+	uint8_t made[HASH_BLAKE2B_BYTES];
 	struct hash hash;
 
 	memset(seal->head, 0, sizeof(seal->head));
@@ -39,8 +39,8 @@ void nfs_seal_init(struct nfs_seal *seal, const uint8_t key[NFS_KEY_BYTES],
 	hash_add_text(&hash, "bramble nfs handle");
 	hash_add(&hash, key, NFS_KEY_BYTES);
 	hash_add(&hash, seal->head, sizeof(seal->head));
-	hash_finish(&hash, keys);
-	memcpy(seal->keys, keys, sizeof(seal->keys));
+	hash_finish(&hash, made);
+	memcpy(seal->key, made, sizeof(seal->key));
 }
 
 void nfs_handle_write(const struct nfs_seal *seal, uint64_t id, uint8_t out[NFS_HANDLE_BYTES])
@@ -49,23 +49,24 @@ void nfs_handle_write(const struct nfs_seal *seal, uint64_t id, uint8_t out[NFS_
 
 	memcpy(out, seal->head, NFS_HANDLE_HEAD);
 	put_u64(node, id);
-	put_u64(out + MAC_AT, hash_short(seal->keys[0], node, sizeof(id)));
-	put_u64(out + MAC_AT + sizeof(id), hash_short(seal->keys[1], node, sizeof(id)));
+	hash_seal(seal->key, node, sizeof(id), out + MAC_AT);
 }
 
 int nfs_handle_read(const struct nfs_seal *seal, const uint8_t *data, size_t len, uint64_t *out_id)
 {
-	const uint8_t *node = data + NFS_HANDLE_HEAD;
-	uint64_t wrong;
+	const uint8_t *node;
+	uint8_t right[HASH_SEAL_BYTES];
+	unsigned int wrong = 0;
 
 	if (len != NFS_HANDLE_BYTES)
 		return -EBADMSG;
 	if (memcmp(data, seal->head, NFS_HANDLE_HEAD) != 0)
 		return -ESTALE;
-	/* takes as long whichever half is wrong */
-	wrong = hash_short(seal->keys[0], node, sizeof(*out_id)) ^ be64_at(data + MAC_AT);
-	wrong |= hash_short(seal->keys[1], node, sizeof(*out_id)) ^
-		 be64_at(data + MAC_AT + sizeof(*out_id));
+	node = data + NFS_HANDLE_HEAD;
+	hash_seal(seal->key, node, sizeof(*out_id), right);
+	/* takes as long wherever it is wrong */
+	for (size_t i = 0; i < sizeof(right); i++)
+		wrong |= (unsigned int)(right[i] ^ data[MAC_AT + i]);
 	if (wrong)
 		return -EBADMSG;
 	*out_id = be64_at(node);

@@ -6,7 +6,7 @@
  *     4  UUID of the export
  *    20  its epoch
  *    28  id of the node
- *    36  128 bits: SipHash-2-4 of the id under two keys that belong to the 28 bytes in front
+ *    36  128 bits: SipHash-2-4-128 of the id, under a key that belongs to the 28 bytes in front
  */
 #ifndef BRAMBLE_NFS_HANDLE_H
 #define BRAMBLE_NFS_HANDLE_H
@@ -22,7 +22,7 @@
 /* What the handles of one export have in common. */
 struct nfs_seal {
 	uint8_t head[NFS_HANDLE_HEAD];
-	uint8_t keys[2][HASH_SHORT_KEY_BYTES];
+	uint8_t key[HASH_SHORT_KEY_BYTES];
 };
 
 void nfs_seal_init(struct nfs_seal *seal, const uint8_t key[NFS_KEY_BYTES],

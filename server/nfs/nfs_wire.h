@@ -7,6 +7,7 @@
 #ifndef BRAMBLE_NFS_WIRE_H
 #define BRAMBLE_NFS_WIRE_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,19 +49,16 @@ static inline size_t nfs_padded(size_t len)
 
 static inline uint8_t *nfs_put32(uint8_t *p, uint32_t value)
 {
-	p[0] = (uint8_t)(value >> 24);
-	p[1] = (uint8_t)(value >> 16);
-	p[2] = (uint8_t)(value >> 8);
-	p[3] = (uint8_t)value;
+	value = htobe32(value);
+	memcpy(p, &value, sizeof(value));
 	return p + sizeof(value);
 }
 
 static inline uint8_t *nfs_put64(uint8_t *p, uint64_t value)
 {
-	const be64 field = be64_make(value);
-
-	memcpy(p, &field, sizeof(field));
-	return p + sizeof(field);
+	value = htobe64(value);
+	memcpy(p, &value, sizeof(value));
+	return p + sizeof(value);
 }
 
 /* Fills up to a multiple of 4 behind @len bytes that end at @p. */
