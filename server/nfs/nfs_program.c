@@ -118,8 +118,12 @@ static void answer(struct nfs_op *op, int err)
 		rpc_refuse(call, RPC_SYSTEM_ERR);
 	else if (op->refusal)
 		rpc_refuse(call, (enum rpc_refusal)op->refusal);
-	else
-		rpc_reply_end(call, op->len, op->file.len ? &op->file : NULL);
+	else if (op->file.len) {
+		op->lease->uses++; /* until the file is released */
+		rpc_reply_end(call, op->len, &op->file);
+	} else {
+		rpc_reply_end(call, op->len, NULL);
+	}
 }
 
 static void count(const struct job *job)
