@@ -39,22 +39,44 @@ static uint32_t get(const uint8_t *p)
 	return ntohl(value);
 }
 
-void client_open(struct client *client, uint16_t port, bool udp)
+static bool connect_client(struct client *client)
 {
 	const struct sockaddr_in address = {.sin_family = AF_INET,
-					    .sin_port = htons(port),
+					    .sin_port = htons(client->port),
 					    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	client->fd = socket(AF_INET, client->udp ? SOCK_DGRAM : SOCK_STREAM, 0);
+	return client->fd >= 0 &&
+	       connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+}
+
+void client_open(struct client *client, uint16_t port, bool udp)
+{
 	struct timespec now;
 
 	memset(client, 0, sizeof(*client));
 	clock_gettime(CLOCK_REALTIME, &now);
 	client->xid = (uint32_t)now.tv_nsec ^ (uint32_t)now.tv_sec << 20;
 	client->udp = udp;
-	client->fd = socket(AF_INET, udp ? SOCK_DGRAM : SOCK_STREAM, 0);
+	client->port = port;
 	client->data = malloc(RECORD_MAX);
-	if (client->fd < 0 || !client->data ||
-	    connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+	if (!client->data || !connect_client(client))
 		die("cannot connect");
+}
+
+static void connect_again(struct client *client)
+{
+	const struct timespec pause = {.tv_nsec = 10000000};
+
+	for (int i = 0; i < 3000; i++) {
+		close(client->fd);
+		if (connect_client(client)) {
+			client->reconnected++;
+			return;
+		}
+		nanosleep(&pause, NULL);
+	}
+	die("cannot connect again");
 }
 
 static void forget_results(struct client *client)
@@ -91,6 +113,8 @@ static void send_all(struct client *client, const uint8_t *data, size_t len)
 	while (len) {
 		ssize_t n = send(client->fd, data, len, MSG_NOSIGNAL);
 
+		if (n <= 0 && client->patient)
+			return; /* there will be no answer, and so it is sent again */
 		if (n <= 0)
 			die("cannot send");
 		data += n;
@@ -218,15 +242,20 @@ static void call_as(struct client *client, uint32_t xid, uint32_t program, uint3
 	char *encoded = malloc(RECORD_MAX / 2);
 	const uint8_t *results;
 	uint32_t answered;
-	size_t len;
+	size_t len, args_len;
 	int stat;
 
 	if (!encoded)
 		die("no memory");
-	len = encode_args(encode, args, encoded, RECORD_MAX / 2);
-	client_send(client, xid, program, 3, procedure, encoded, len);
-	free(encoded);
+	args_len = encode_args(encode, args, encoded, RECORD_MAX / 2);
+	client_send(client, xid, program, 3, procedure, encoded, args_len);
 	stat = client_receive(client, &answered, &results, &len);
+	while (stat == CLIENT_CLOSED && client->patient) {
+		connect_again(client);
+		client_send(client, xid, program, 3, procedure, encoded, args_len);
+		stat = client_receive(client, &answered, &results, &len);
+	}
+	free(encoded);
 	if (stat != SUCCESS)
 		die("a call was refused");
 	if (answered != xid)

@@ -30,6 +30,9 @@ struct client {
 	uint32_t groups[16];
 	uint32_t groups_count;
 	bool nobody; /* AUTH_NONE */
+	bool patient; /* connects again where the server has gone, and sends its call again */
+	unsigned int reconnected; /* how often */
+	uint16_t port;
 	uint8_t *data; /* the last answer, which results point into */
 	size_t data_len;
 	ZDR zdr; /* what the results were decoded with, until the next call */

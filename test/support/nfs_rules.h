@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "support/nfs_client.h"
 
@@ -41,6 +42,12 @@ void rules_failed(const char *file, int line, const char *what, long long got, l
 		if (got_ != (long long)(wanted))                                                   \
 			rules_failed(__FILE__, __LINE__, #expression, got_, (long long)(wanted));  \
 	} while (0)
+
+/* Times of nodes come from a clock that ticks some hundred times in a second: until it has ticked. */
+static inline void wait_for_tick(void)
+{
+	nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+}
 
 static inline int same_time(const nfstime3 *a, const nfstime3 *b)
 {

@@ -2,8 +2,6 @@
 /* Rules of data, attributes and permissions (RFC 1813, 3.3.1, 3.3.2, 3.3.4, 3.3.6, 3.3.7, 3.3.21). */
 #include "support/nfs_rules.h"
 
-#include <time.h>
-
 #define MiB (1u << 20)
 
 static struct handle new_file(struct rules *r, const char *name, uint32_t mode)
@@ -135,6 +133,7 @@ static void a_guard_that_does_not_hold_changes_nothing(struct rules *r)
 	CHECK_IS(do_getattr(r->root, &file, &attr), NFS3_OK);
 	wrong = attr.ctime;
 	wrong.nseconds ^= 1;
+	wait_for_tick();
 	CHECK_IS(do_setattr(r->root, &file, &set, &wrong, NULL), NFS3ERR_NOT_SYNC);
 	CHECK_IS(do_setattr(r->root, &file, &set, &attr.ctime, NULL), NFS3_OK);
 	CHECK_IS(do_setattr(r->root, &file, &set, &attr.ctime, NULL), NFS3ERR_NOT_SYNC);
@@ -169,6 +168,7 @@ static void attributes_from_before_and_after_are_true(struct rules *r)
 	COMMIT3resok committed;
 
 	do_getattr(r->root, &file, &before);
+	wait_for_tick();
 	CHECK_IS(do_setattr(r->root, &file, &set, NULL, &wcc), NFS3_OK);
 	do_getattr(r->root, &file, &after);
 	check_wcc(&wcc, &before, &after);
@@ -181,6 +181,7 @@ static void attributes_from_before_and_after_are_true(struct rules *r)
 	CHECK_IS(do_commit(r->root, &file, &committed), NFS3_OK);
 	check_wcc(&committed.file_wcc, &after, &after);
 	do_getattr(r->root, &r->dir, &before);
+	wait_for_tick();
 	CHECK_IS(do_remove(r->root, &r->dir, "f", &wcc), NFS3_OK);
 	do_getattr(r->root, &r->dir, &after);
 	check_wcc(&wcc, &before, &after);
