@@ -74,10 +74,15 @@ void store_pending_finish(struct store_pending *pending)
 
 /* Data ---------------------------------------------------------------------------------------------- */
 
-/* Whether the range is now in those that are known. */
-static bool note(struct store_written *written, uint64_t offset, size_t len)
+/*
+ * Whether the range is now in those that are known. Whole blocks: a part of one that comes back by a replay
+ * would not go with what was written to the rest since, without a sync.
+ */
+static bool note(struct store_written *written, uint64_t from, size_t size)
 {
 	struct store_range *last = written->count ? &written->ranges[written->count - 1] : NULL;
+	uint64_t offset = from / STORE_BLOCK * STORE_BLOCK;
+	size_t len = (size_t)(div_round_up(from + size, STORE_BLOCK) * STORE_BLOCK - offset);
 
 	/* again at the same place, or right behind it */
 	if (last && offset >= last->offset && offset <= last->offset + last->len) {

@@ -156,6 +156,7 @@ static void blocks_come_back_whole(void **state)
 	memset(content, 'x', sizeof(content));
 	assert_int_equal(store_data_write(store, content, sizeof(content), block * STORE_BLOCK), 0);
 	sync_number(store, 1, 10);
+	assert_int_equal(store_settle(store, false), 0);
 	assert_int_equal(store_data_write(store, "a", 1, block * STORE_BLOCK + 1000), 0);
 	assert_int_equal(store_sync(store), 0);
 	memset(content, 'b', sizeof(content));
