@@ -59,6 +59,7 @@ struct dhcp_server {
 	struct in_addr address;
 	uint16_t port, client_port;
 	struct loop_udp udp, boot_udp;
+	struct loop_udp kick_udp; /* from port 67 a kick would look like a broken packet of DHCP */
 	struct dhcp_interfaces interfaces;
 	struct dhcp_pool pool;
 	struct dhcp_leases leases;
@@ -100,7 +101,7 @@ static void on_kick(struct loop_timer *timer)
 		for (unsigned int j = 0; j < kept; j++)
 			same |= server->kicked[j].interface == k->interface;
 		if (!same)
-			loop_udp_send(&server->udp, "", 1, &all, k->from, k->interface);
+			loop_udp_send(&server->kick_udp, "", 1, &all, k->from, k->interface);
 		server->kicked[kept++] = *k;
 	}
 	server->kicked_count = kept;
@@ -363,6 +364,13 @@ static void on_boot_request(struct loop_udp *udp, const struct loop_datagram *da
 
 /* Life --------------------------------------------------------------------------------------- */
 
+/* Nothing is sent to it, or expected from there. */
+static void on_kick_answer(struct loop_udp *udp, const struct loop_datagram *datagram)
+{
+	(void)udp;
+	(void)datagram;
+}
+
 static int open_socket(struct dhcp_server *server, struct loop_udp *udp,
 		       const struct dhcp_options *options, uint16_t port, int fd,
 		       loop_udp_fn received)
@@ -429,6 +437,8 @@ static int open_all(struct dhcp_server *server, const struct dhcp_options *optio
 				  on_request);
 	if (err == 0)
 		loop_udp_room(&server->udp, ROOM_BYTES);
+	if (err == 0)
+		err = open_socket(server, &server->kick_udp, options, 0, -1, on_kick_answer);
 	if (err == 0 && server->mode == DHCP_PROXY && options->proxy_port)
 		err = open_socket(server, &server->boot_udp, options, options->proxy_port,
 				  options->proxy_fd, on_boot_request);
@@ -489,6 +499,7 @@ void dhcp_server_destroy(struct dhcp_server *server)
 	loop_timer_stop(&server->kick);
 	loop_udp_close(&server->udp);
 	loop_udp_close(&server->boot_udp);
+	loop_udp_close(&server->kick_udp);
 	dhcp_interfaces_finish(&server->interfaces);
 	dhcp_leases_finish(&server->leases);
 	free(server);
