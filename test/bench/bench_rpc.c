@@ -5,7 +5,7 @@
  *
  *	bench_rpc PORT [FILE]
  *
- * READ sends parts of FILE by sendfile(2), without one it copies from memory.
+ * READ sends parts of FILE, of 64 MiB at least, by sendfile(2), without one it copies from memory.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -54,7 +54,8 @@ static void read_file(struct rpc_call *call)
 	uint32_t len = be32_at(call->args + call->args_len - 4);
 	uint8_t *start = rpc_reply_begin(call, 104 + (file < 0 ? len : 0));
 	uint8_t *at = start;
-	struct rpc_file part = {.fd = file, .len = len};
+	struct rpc_file part = {
+		.fd = file, .offset = be64_at(call->args + call->args_len - 12), .len = len};
 
 	if (!start || len > DATA_SIZE) {
 		rpc_refuse(call, RPC_GARBAGE_ARGS);

@@ -105,8 +105,8 @@ static void prepare_file(const struct options *options, struct target *target)
 	check_status(buf, "GETATTR");
 	target->file_size = (uint64_t)get32_at(buf + REPLY_HEADER + 24) << 32 |
 			    get32_at(buf + REPLY_HEADER + 28);
-	if (target->file_size < FILE_BYTES)
-		target->file_size = FILE_BYTES; /* rpc_limit has no sizes */
+	if (target->file_size < SETUP_BYTES)
+		target->file_size = SETUP_BYTES; /* rpc_limit has no sizes */
 	close(fd);
 }
 
