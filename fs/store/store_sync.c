@@ -229,6 +229,7 @@ static int apply_frozen(struct store *store, enum store_log_use use)
 	if (use == STORE_LOG_DROP) {
 		sync->small = 0;
 		free(TAKE(store->pending.spare));
+		store->pending.spare_room = 0;
 	}
 	if (use != STORE_LOG_KEEP)
 		store->logged_at = has_log(store) ? store_now_ms() : 0;
