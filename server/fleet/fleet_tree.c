@@ -414,15 +414,12 @@ static int wait_for_users(struct fleet *fleet, struct fleet_tree *tree, unsigned
 	return tree->users || tree->forgets ? -EBUSY : 0;
 }
 
+/* Not freed: whoever looks at the Pi still sees that it is closing. */
 static int end_tree(struct fleet_tree *tree)
 {
-	int err;
-
 	if (tree->pi)
 		nfs_export_finish(&tree->export);
-	err = stack_close(tree->stack);
-	free_tree(tree);
-	return err;
+	return stack_close(tree->stack);
 }
 
 int fleet_tree_close(struct fleet *fleet, struct fleet_pi *pi, unsigned int wait_ms)
@@ -454,6 +451,7 @@ int fleet_tree_close(struct fleet *fleet, struct fleet_pi *pi, unsigned int wait
 	pi->tree = NULL;
 	pthread_cond_broadcast(&fleet->changed);
 	pthread_mutex_unlock(&fleet->lock);
+	free_tree(tree);
 	return err;
 }
 
