@@ -498,7 +498,7 @@ static void open_flaky(struct twin *twin)
 static struct tree *put_overlay(struct tree *lower)
 {
 	struct store *store;
-	struct tree *tree;
+	struct tree *tree = NULL;
 	int err = store_memory_create(&store);
 
 	if (!err)
