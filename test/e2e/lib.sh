@@ -32,16 +32,22 @@ ip link set $bridge up
 
 # What went on is of interest only if something failed.
 show_logs() {
-	local status=$? file
-	[ "$status" != 0 ] && [ "$status" != 77 ] || return "$status"
+	local file
 	for file in "$work"/*.log; do
 		[ -s "$file" ] || continue
 		echo "== the end of ${file##*/}:"
-		tail -n "${BRAMBLE_E2E_LINES:-60}" "$file"
+		tail -n "${BRAMBLE_E2E_LINES:-40}" "$file"
 	done
-	return "$status"
 }
-trap 'show_logs >&2; cleanup' EXIT
+
+finish() {
+	local status=$?
+	set +e
+	[ $status = 0 ] || [ $status = 77 ] || show_logs >&2
+	(exit $status)
+	cleanup
+}
+trap finish EXIT
 
 # host NAME ADDRESS [MAC]: a machine on the network, as a namespace with one interface, eth0
 host() {
@@ -77,7 +83,7 @@ router() {
 	ip netns exec router dnsmasq --no-daemon --conf-file=/dev/null --port=0 --interface=eth0 \
 		--bind-interfaces --dhcp-range=10.77.0.50,10.77.0.250,255.255.255.0,1h --no-ping \
 		--dhcp-leasefile="$work/leases" --dhcp-option=3,$router_ip --dhcp-authoritative \
-		--log-dhcp --user=root >"$work/router.log" 2>&1 &
+		--user=root >"$work/router.log" 2>&1 &
 	wait_for 10 "the router" listens router udp 67
 }
 
@@ -167,7 +173,7 @@ rom() {
 }
 
 # count NAME FIELD: a number of the last report of rom
-count() { sed -n "s/^$2 //p" "$work/rom-$1.out"; }
+count() { sed -n "s/^$2 \([0-9.]*\)$/\1/p" "$work/rom-$1.out"; }
 
 need_uml() {
 	need linux.uml
@@ -197,10 +203,11 @@ uml() {
 
 # uml_done NAME PID [SECONDS]: until it has powered off
 uml_done() {
-	local until=$((SECONDS + ${3:-180}))
+	local until=$((SECONDS + ${3:-400}))
 	while kill -0 "$2" 2>/dev/null; do
 		[ $SECONDS -lt $until ] || fail "$1 does not end"
 		if grep -q 'Kernel panic' "$work/$1.log"; then fail "$1 panics"; fi
+		[ -z "$server_pid" ] || kill -0 "$server_pid" || fail "the server ended"
 		sleep 0.2
 	done
 	wait "$2" || true
