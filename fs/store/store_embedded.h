@@ -61,7 +61,11 @@ struct store_embedded {
 	struct store_room room;
 };
 
-/* store_embedded.c */
+/* store_apply.c: the calls of struct store_ops */
+int store_embedded_apply(struct store *base, const struct store_layer *layer, uint64_t number,
+			 enum store_log_use use);
+int store_embedded_log(struct store *base, const struct store_entry *entry, bool last);
+enum store_log_state store_embedded_log_state(struct store *base);
 
 /* One transaction with all of @layer, and (not NULL) what the store says of itself. */
 int store_embedded_write(struct store_embedded *store, const struct store_layer *layer,
