@@ -31,6 +31,13 @@ static void note(const struct rpc_conn *conn, const char *what)
 	log_debug("rpc: %s:%u: %s", address, ntohs(conn->peer.address.sin_port), what);
 }
 
+static void note_error(const struct rpc_conn *conn, int err)
+{
+	/* the ways of a peer to leave */
+	if (err != ECONNRESET && err != EPIPE)
+		note(conn, strerror(err));
+}
+
 /* The server's list -------------------------------------------------------------------------- */
 
 static void list_add(struct rpc_conn *conn)
@@ -228,7 +235,7 @@ static void receive(struct rpc_conn *conn)
 	} else if (got == 0) {
 		conn->ended = true;
 	} else if (errno != EAGAIN && errno != EINTR) {
-		note(conn, strerror(errno));
+		note_error(conn, errno);
 		conn->broken = true;
 	}
 }
@@ -257,7 +264,7 @@ static void send_out(struct rpc_conn *conn)
 	if (err == -EAGAIN) {
 		conn->blocked = true;
 	} else if (err) {
-		note(conn, strerror(-err));
+		note_error(conn, -err);
 		conn->broken = true;
 	}
 }
