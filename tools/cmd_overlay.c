@@ -107,6 +107,31 @@ static bool names_are_valid(const struct overlay_request *request, const struct 
 	       (!request->remove || state_name_check("snapshot", request->remove) == 0);
 }
 
+static int is_name(void *ctx, const char *name)
+{
+	return strcmp(ctx, name) == 0 ? 1 : 0;
+}
+
+/*
+ * The overlay of a Pi is named by its serial; a server that runs knows its name, too. What is found is kept
+ * to the end of the process.
+ */
+static void resolve_names(struct overlay_request *request, int count)
+{
+	CLEANUP(state_closep) struct state *state = NULL;
+
+	if (state_open(request->common.state, false, &state) < 0)
+		return; /* the command says so, too */
+	for (int i = 0; i < request->argc && i < count; i++) {
+		char *serial = NULL;
+
+		if (state_each(state, is_name, request->argv[i]) == 0)
+			serial = remote_serial(request->common.state, request->argv[i]);
+		if (serial)
+			request->argv[i] = serial;
+	}
+}
+
 static int run_subcommand(struct overlay_request *request)
 {
 	const struct subcommand *sub;
@@ -133,6 +158,8 @@ static int run_subcommand(struct overlay_request *request)
 		return usage_error(&cmd_overlay, "--state: no directory given");
 	if (!names_are_valid(request, sub))
 		return STATUS_USAGE;
+	if (sub->run != cmd_overlay_create)
+		resolve_names(request, sub->run == cmd_overlay_clone ? 1 : sub->names);
 	return sub->run(request);
 }
 

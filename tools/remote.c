@@ -68,5 +68,24 @@ void remote_lend(const char *dir, const char *name)
 	 * this process, which closes the descriptor.
 	 */
 	if (copy && find_socket(dir, &path) == 0)
-		control_hold(path, 2, argv, &status, &fd);
+		control_hold(path, 2, argv, stdout, &status, &fd);
+}
+
+char *remote_serial(const char *dir, const char *name)
+{
+	CLEANUP(freep) char *path = NULL;
+	CLEANUP(freep) char *copy = strdup(name);
+	CLEANUP(freep) char *serial = NULL;
+	CLEANUP(closep) int fd = -1;
+	char *argv[] = {"serial", copy, NULL};
+	size_t len = 0;
+	int status = STATUS_FAILED;
+	FILE *out = copy && find_socket(dir, &path) == 0 ? open_memstream(&serial, &len) : NULL;
+	int err;
+
+	if (!out)
+		return NULL;
+	err = control_hold(path, 2, argv, out, &status, &fd);
+	fclose(out);
+	return !err && status == STATUS_DONE ? TAKE(serial) : NULL;
 }

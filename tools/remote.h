@@ -15,4 +15,7 @@ int remote_run(const char *dir, int argc, char **argv);
  */
 void remote_lend(const char *dir, const char *name);
 
+/* The serial of the Pi that a server of @dir knows by @name, to be freed; NULL: there is none. */
+char *remote_serial(const char *dir, const char *name);
+
 #endif

@@ -48,7 +48,10 @@ void control_server_destroy(struct control_server *server);
  */
 int control_run(const char *path, int argc, char **argv, int *out_status);
 
-/* As above, but the server knows that we are there until *@out_fd is closed, or the process ends. */
-int control_hold(const char *path, int argc, char **argv, int *out_status, int *out_fd);
+/*
+ * As above, but what is printed goes to @out, and the server knows that we are there until *@out_fd is
+ * closed, or the process ends.
+ */
+int control_hold(const char *path, int argc, char **argv, FILE *out, int *out_status, int *out_fd);
 
 #endif

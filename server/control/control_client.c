@@ -72,7 +72,7 @@ static int receive_frame(int fd, enum control_type *out_type, uint32_t *out_len,
 	return err ? err : receive(fd, data, *out_len);
 }
 
-static int copy_output(int fd, int *out_status)
+static int copy_output(int fd, FILE *out, int *out_status)
 {
 	CLEANUP(freep) uint8_t *data = malloc(CONTROL_FRAME_DATA_MAX);
 	enum control_type type;
@@ -88,16 +88,16 @@ static int copy_output(int fd, int *out_status)
 			return err;
 		if (type == CONTROL_EXIT)
 			break;
-		fwrite(data, 1, len, type == CONTROL_OUT ? stdout : stderr);
+		fwrite(data, 1, len, type == CONTROL_OUT ? out : stderr);
 		/* both may be the same terminal */
-		fflush(stdout);
+		fflush(out);
 	}
 	memcpy(&status, data, sizeof(status));
 	*out_status = (int)be32_get(status);
 	return 0;
 }
 
-int control_hold(const char *path, int argc, char **argv, int *out_status, int *out_fd)
+int control_hold(const char *path, int argc, char **argv, FILE *out, int *out_status, int *out_fd)
 {
 	CLEANUP(freep) uint8_t *request = NULL;
 	CLEANUP(closep) int fd = -1;
@@ -111,7 +111,7 @@ int control_hold(const char *path, int argc, char **argv, int *out_status, int *
 		return fd;
 	err = send_all(fd, request, len);
 	if (!err)
-		err = copy_output(fd, out_status);
+		err = copy_output(fd, out, out_status);
 	if (!err)
 		*out_fd = take_fd(&fd);
 	return err;
@@ -121,5 +121,5 @@ int control_run(const char *path, int argc, char **argv, int *out_status)
 {
 	CLEANUP(closep) int fd = -1;
 
-	return control_hold(path, argc, argv, out_status, &fd);
+	return control_hold(path, argc, argv, stdout, out_status, &fd);
 }

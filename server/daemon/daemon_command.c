@@ -20,6 +20,17 @@ static int lend(struct fleet *fleet, int argc, char **argv, FILE *err)
 	return failed ? FAILED : 0;
 }
 
+/* `bramble overlay`, of a name that is no overlay's: it may be a Pi's. */
+static int serial(struct fleet *fleet, int argc, char **argv, FILE *out)
+{
+	char id[STATE_NAME_MAX + 1];
+
+	if (argc != 2 || fleet_find_serial(fleet, argv[1], id) < 0)
+		return FAILED;
+	fprintf(out, "%s", id);
+	return 0;
+}
+
 int daemon_command(void *ctx, int argc, char **argv, FILE *out, FILE *err)
 {
 	struct daemon *d = ctx;
@@ -30,6 +41,8 @@ int daemon_command(void *ctx, int argc, char **argv, FILE *out, FILE *err)
 		return fleet_command_pi(d->fleet, argc, argv, out, err);
 	if (strcmp(argv[0], "lend") == 0)
 		return lend(d->fleet, argc, argv, err);
+	if (strcmp(argv[0], "serial") == 0)
+		return serial(d->fleet, argc, argv, out);
 	fprintf(err, "bramble: %s: the server, which is " BRAMBLE_VERSION ", does not know this\n",
 		argv[0]);
 	return FAILED;

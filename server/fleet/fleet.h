@@ -85,6 +85,9 @@ void fleet_tick(struct fleet *fleet);
 int fleet_command_status(struct fleet *fleet, int argc, char **argv, FILE *out, FILE *err);
 int fleet_command_pi(struct fleet *fleet, int argc, char **argv, FILE *out, FILE *err);
 
+/* The serial of the Pi that @word names: it, its name, or its MAC. -ENOENT: none that is known. */
+int fleet_find_serial(struct fleet *fleet, const char *word, char out[STATE_NAME_MAX + 1]);
+
 /*
  * `bramble overlay` works on an overlay that is open here as on any other: it asks the server to let go
  * of it, and locks it. Syncs and closes the overlay @name, in a worker; calls of its Pi are told to come

@@ -463,6 +463,18 @@ static struct fleet_pi *find_called(struct fleet *fleet, const char *name)
 	return fleet_id_of(fleet, name, strlen(name), id) ? fleet_find(fleet, id) : NULL;
 }
 
+int fleet_find_serial(struct fleet *fleet, const char *word, char out[STATE_NAME_MAX + 1])
+{
+	const struct fleet_pi *pi;
+
+	pthread_mutex_lock(&fleet->lock);
+	pi = find_called(fleet, word);
+	if (pi)
+		memcpy(out, pi->record.id, strlen(pi->record.id) + 1);
+	pthread_mutex_unlock(&fleet->lock);
+	return pi ? 0 : -ENOENT;
+}
+
 int fleet_lend(struct fleet *fleet, const char *name)
 {
 	struct fleet_pi *pi;

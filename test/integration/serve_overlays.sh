@@ -49,6 +49,17 @@ for path in /one /two /three; do
 	grep -qx "$path" paths || { cat paths; fail "diff does not know $path"; }
 done
 
+# A Pi's name is as good as its serial, and names nothing else.
+expect 0 bramble pi set 0000aaaa name=kitchen
+expect 0 bramble overlay diff kitchen /one
+said out 'A /one'
+expect 0 bramble overlay show kitchen
+said out 0000aaaa
+expect 1 bramble overlay show pantry
+said err 'overlay pantry: there is none'
+expect 0 bramble overlay create pantry --image "$image"
+expect 0 bramble overlay delete pantry --yes
+
 # Put back: handles from before are stale, a new mount sees what was.
 expect 0 bramble overlay restore 0000aaaa before --yes
 nfs-cat "$(nfs /one)" >got || fail "what was in the snapshot is gone"
