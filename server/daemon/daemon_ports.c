@@ -26,9 +26,9 @@ static const struct port_kind {
 } kinds[DAEMON_PORTS] = {
 	[DAEMON_DHCP] = {"DHCP", "--dhcp-port", "--dhcp off", false, false},
 	[DAEMON_PROXY] = {"proxy-DHCP", "--proxy-port", "--proxy-port 0", false, true},
-	[DAEMON_TFTP] = {"TFTP", "--tftp-port", "--only", false, false},
-	[DAEMON_NFS] = {"NFS", "--nfs-port", "--only", true, false},
-	[DAEMON_NFS_UDP] = {"NFS", "--nfs-port", "--only", false, false},
+	[DAEMON_TFTP] = {"TFTP", "--tftp-port", "--only dhcp,nfs", false, false},
+	[DAEMON_NFS] = {"NFS", "--nfs-port", "--only dhcp,tftp", true, false},
+	[DAEMON_NFS_UDP] = {"NFS", "--nfs-port", "--only dhcp,tftp", false, false},
 	[DAEMON_MOUNT] = {"MOUNT", "--mount-port", "--mount-port 0", true, false},
 	[DAEMON_MOUNT_UDP] = {"MOUNT", "--mount-port", "--mount-port 0", false, false},
 	[DAEMON_PORTMAP_TCP] = {"the port mapper", "--portmap-port", "--portmap-port 0", true,
@@ -65,14 +65,24 @@ static bool may_be_missing(enum daemon_port port, uint16_t number)
 	return kinds[port].may_be_missing;
 }
 
-static int bind_socket(int fd, const struct config *config, bool tcp, uint16_t port)
+static bool is_dhcp(enum daemon_port port)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
+	return port == DAEMON_DHCP || port == DAEMON_PROXY;
+}
+
+static int bind_socket(int fd, const struct config *config, enum daemon_port port, uint16_t number)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(number)};
+	bool tcp = kinds[port].tcp;
 	int on = 1;
 
-	address.sin_addr = config->address;
-	/* TCP: connections of a server before us; UDP: others have the port on other interfaces */
-	if ((tcp || config->interface) &&
+	/* what is broadcast does not come to a socket of one address */
+	address.sin_addr.s_addr = is_dhcp(port) ? INADDR_ANY : config->address.s_addr;
+	/*
+	 * TCP: connections of a server before us. DHCP: its servers on other interfaces. For other UDP
+	 * ports it would mean to take away datagrams from whoever has the port.
+	 */
+	if ((tcp || (config->interface && is_dhcp(port))) &&
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
 		return -errno;
 	if (config->interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, config->interface,
@@ -86,18 +96,13 @@ static int bind_socket(int fd, const struct config *config, bool tcp, uint16_t p
 static int open_socket(const struct config *config, enum daemon_port port, uint16_t number,
 		       struct daemon_socket *out)
 {
-	struct config any = *config; /* shallow */
-	bool tcp = kinds[port].tcp;
-	int type = (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
+	int type = (kinds[port].tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
 	CLEANUP(closep) int fd = socket(AF_INET, type, 0);
 	int err;
 
 	if (fd < 0)
 		return -errno;
-	/* what is broadcast does not come to a socket of one address */
-	if (port == DAEMON_DHCP || port == DAEMON_PROXY)
-		any.address.s_addr = INADDR_ANY;
-	err = bind_socket(fd, &any, tcp, number);
+	err = bind_socket(fd, config, port, number);
 	if (err)
 		return err;
 	out->fd = take_fd(&fd);

@@ -11,10 +11,13 @@ serve_image
 chmod 755 "$work"
 chmod 644 "$image"
 
-# holds PORT: another program has the UDP port, as $holder
+# holds PORT: another program has the UDP port, and would share it, as $holder
 holds() {
+	: >held
 	python3 -c 'import socket, sys, time
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("0.0.0.0", int(sys.argv[1])))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+s.bind(("0.0.0.0", int(sys.argv[1])))
 print("held", flush=True); time.sleep(600)' "$1" >held &
 	holder=$!
 	at_end "kill $holder"
@@ -38,6 +41,8 @@ serve_stop
 holds 69
 expect 1 bramble serve "$image"
 said err "bramble: port 69/udp (TFTP): in use by python3 (process $holder): stop that, or say --tftp-port N"
+expect 1 bramble serve --interface lo "$image"
+said err "bramble: port 69/udp (TFTP): in use by python3 (process $holder)"
 kill "$holder"
 
 nobody=$(mktemp -d)
