@@ -379,7 +379,7 @@ static void a_lease_is_no_longer_than_was_asked_for(void **state)
 	static const uint8_t second[] = {0, 0, 0, 1};
 	static const uint8_t for_ever[] = {255, 255, 255, 255};
 	struct made p;
-	uint32_t lease;
+	uint32_t lease = 0;
 
 	(void)state;
 	make_begin(&p, 7, mac, DHCP_DISCOVER);
