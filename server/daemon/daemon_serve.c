@@ -256,8 +256,8 @@ static void tell_dhcp(const struct daemon *d)
 	}
 	if (is_open(d, DAEMON_PROXY))
 		snprintf(proxy, sizeof(proxy), " and %u", port_of(d, DAEMON_PROXY));
-	log_info("DHCP: %s, port %u%s: %s", config->dhcp == DHCP_FULL ? "full" : "proxy",
-		 port_of(d, DAEMON_DHCP), proxy,
+	log_info("DHCP: %s, port%s %u%s: %s", config->dhcp == DHCP_FULL ? "full" : "proxy",
+		 *proxy ? "s" : "", port_of(d, DAEMON_DHCP), proxy,
 		 config->dhcp == DHCP_FULL ? "gives addresses"
 					   : "your router goes on giving the addresses");
 }

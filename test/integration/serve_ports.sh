@@ -27,7 +27,7 @@ print("held", flush=True); time.sleep(600)' "$1" >held &
 # Root has them all, and its own port mapper.
 serve_start "$image"
 said log 'DHCP: proxy'
-said log 'port 67 and 4011'
+said log 'ports 67 and 4011'
 said log 'TFTP: port 69'
 said log 'NFS: port 2049, MOUNT also on 627, port mapper'
 rpcinfo -p 127.0.0.1 >mapped
