@@ -56,6 +56,14 @@ static int take_name(void *ctx, const struct tree_entry *entry)
 	return 0;
 }
 
+static int take_note(void *ctx, const struct tree_note *note)
+{
+	(void)ctx;
+	if (note->slot >= TREE_NOTES)
+		abort();
+	return 0;
+}
+
 static void look_at_file(struct tree *tree, const struct tree_attr *attr)
 {
 	char *buffer = malloc(READ_BYTES);
@@ -203,6 +211,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)overlay_check(walk.tree, &problems);
 	(void)overlay_diff(walk.tree, ignore_change, NULL);
 	(void)overlay_summarize(walk.tree, &summary);
+	(void)tree_notes(walk.tree, take_note, NULL);
 	change(walk.tree);
 	(void)tree_sync(walk.tree);
 	walk.nodes = 0;
