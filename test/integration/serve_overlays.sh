@@ -79,6 +79,18 @@ done
 wait $snapshots || fail "snapshots while the Pi writes"
 expect 0 bramble overlay check 0000aaaa
 
+# A reload in the middle of something drops nobody.
+head -c 40M /dev/zero | tr '\0' 'x' >big
+nfs-cp big "$(nfs /big)" >/dev/null &
+copying=$!
+for ((i = 0; i < 20; i++)); do
+	kill -HUP "$server"
+	sleep 0.02
+done
+wait $copying || fail "a reload broke a copy off"
+serve_waits_for reloaded || fail "it did not reload"
+nfs-cat "$(nfs /big)" | cmp - big || fail "a reload damaged a copy"
+
 # Deleted, it is made anew at the next mount.
 expect 0 bramble overlay delete 0000aaaa --yes
 nfs-ls "$(nfs /)" >names || fail "the Pi cannot mount its root again"
