@@ -29,18 +29,18 @@ for file in config.txt kernel7l.img multiple.bin empty.bin overlays/README; do
 	same "$work/got" $file
 	in_host client timeout 60 busybox tftp -b 1468 -g -r $serial/$file -l "$work/got" $server_ip
 	same "$work/got" $file
-	in_host client curl -sS --max-time 60 -o "$work/got" "tftp://$server_ip/$serial/$file"
-	[ -e "$work/got" ] || : >"$work/got" # it makes no empty file
-	same "$work/got" $file
 	for words in 'windowsize 1' 'windowsize 7' 'windowsize 16' 'windowsize 64'; do
 		in_host client timeout 60 atftp --option "$words" --option 'blksize 1468' --option 'tsize 0' \
 			--get -r $serial/$file -l "$work/got" $server_ip || fail "atftp: $words"
 		same "$work/got" $file
 	done
-	# in fragments, as large as there is
-	in_host client curl -sS --max-time 60 --tftp-blksize 65464 -o "$work/got" "tftp://$server_ip/$serial/$file"
-	[ -e "$work/got" ] || : >"$work/got"
-	same "$work/got" $file
+	[ $file != empty.bin ] || continue # curl 7.88 fails with any server's
+	# 65464: in fragments, as large as there is
+	for size in 512 1468 65464; do
+		in_host client curl -sS --max-time 60 --tftp-blksize $size -o "$work/got" \
+			"tftp://$server_ip/$serial/$file"
+		same "$work/got" $file
+	done
 done
 in_host client timeout 60 tftp -m netascii $server_ip -c get $serial/config.txt "$work/got" </dev/null
 same "$work/got" config.txt

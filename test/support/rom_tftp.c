@@ -20,6 +20,7 @@
 enum opcode { RRQ = 1, DATA = 3, ACK = 4, ERROR = 5, OACK = 6 };
 
 #define NOT_FOUND 1
+#define REFUSED 2 /* also right for a path that no Pi asks for */
 #define WRONG_TID 5
 
 static void send_request(struct rom_pi *pi)
@@ -133,7 +134,7 @@ static void take_error(struct rom_pi *pi, const uint8_t *p, size_t len, uint64_t
 	rom_say(pi, "file %s: error %u %.*s", t->path, code, (int)(len - 4), (const char *)p + 4);
 	if (t->started)
 		rom_wrong(pi, "file %s: broken off by error %u", t->path, code);
-	else if (code != NOT_FOUND)
+	else if (code != NOT_FOUND && !(code == REFUSED && rom_options.only))
 		rom_wrong(pi, "file %s: error %u, not 1", t->path, code);
 	else if (t->expected)
 		rom_wrong(pi, "file %s: is in the image, but not found", t->path);
