@@ -74,20 +74,25 @@ void fleet_peer_find(const struct sockaddr_in *address, struct fleet_peer *out)
 	out->has_mac = !out->local && find_neighbour(address->sin_addr, &out->mac);
 }
 
+/* Whether somebody has said which machine it is. */
+static bool is_given(const struct fleet_pi *pi)
+{
+	return pi->record.mac_given || (pi->listed && pi->listed->has_mac);
+}
+
 static bool has_machine(const struct fleet_pi *pi)
 {
-	return pi->record.has_mac || pi->record.has_loader || (pi->listed && pi->listed->has_mac);
+	return pi->record.has_mac || pi->record.has_loader || is_given(pi);
 }
 
 bool fleet_is_other(const struct fleet_pi *pi, const struct pi_mac *mac)
 {
-	bool bound =
-		pi->record.has_mac || pi->record.has_loader || (pi->listed && pi->listed->has_mac);
-
-	if (!bound || !mac)
+	if (!has_machine(pi) || !mac)
 		return false;
 	if (pi->listed && pi->listed->has_mac)
 		return memcmp(pi->listed->mac, mac->bytes, sizeof(mac->bytes)) != 0;
+	if (pi->record.mac_given)
+		return !pi_mac_is_equal(&pi->record.mac, mac);
 	return !(pi->record.has_mac && pi_mac_is_equal(&pi->record.mac, mac)) &&
 	       !(pi->record.has_loader && pi_mac_is_equal(&pi->record.loader, mac));
 }
@@ -110,6 +115,16 @@ static bool has_loaded(const struct fleet_pi *pi, struct in_addr address)
 	       fleet_ms() - pi->loaded_ms < FLEET_LOADED_MS;
 }
 
+/*
+ * Whether @peer, whose MAC cannot be seen, cannot be the machine either: that one was seen as a neighbour,
+ * and @peer is in none of our networks.
+ */
+static bool is_elsewhere(const struct fleet_pi *pi, const struct fleet_peer *peer, const char **why)
+{
+	*why = "it is in none of the server's networks, in which the machine of this serial was";
+	return pi && pi->record.has_loader && !peer->in_network;
+}
+
 /* By the rule "mac": *@why says what is missing. */
 static bool is_the_machine(const struct fleet_pi *pi, const struct fleet_peer *peer,
 			   const char **why)
@@ -119,6 +134,8 @@ static bool is_the_machine(const struct fleet_pi *pi, const struct fleet_peer *p
 			  : "no machine with this serial was seen";
 		return pi && has_machine(pi) && !fleet_is_other(pi, &peer->mac);
 	}
+	if (is_elsewhere(pi, peer, why))
+		return false;
 	*why = "its MAC cannot be seen, and its address did not load this serial's files";
 	return has_loaded(pi, peer->address);
 }
@@ -150,6 +167,40 @@ int fleet_may_mount(struct fleet *fleet, const struct fleet_pi *pi, const struct
 		break;
 	}
 	return may ? 0 : -EACCES;
+}
+
+int fleet_may_go_on(struct fleet *fleet, const struct fleet_pi *pi, const struct fleet_peer *peer,
+		    const char **why)
+{
+	const struct config_rules *rules = fleet_rules(fleet, pi);
+	int err = fleet_may_mount(fleet, pi, peer, why);
+
+	if (err && rules->access == CONFIG_ACCESS_MAC && !peer->has_mac &&
+	    peer->address.s_addr == pi->record.mounted_by.s_addr &&
+	    (peer->reserved_port || !rules->reserved_ports))
+		return 0;
+	return err;
+}
+
+int fleet_may_load(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_peer *peer,
+		   const char **why)
+{
+	const struct config_rules *rules = fleet_rules(fleet, pi);
+
+	*why = "";
+	if (peer->has_mac && !pi->record.has_loader &&
+	    !(is_given(pi) && fleet_is_other(pi, &peer->mac))) {
+		pi->record.has_loader = true;
+		pi->record.loader = peer->mac;
+		pi->dirty = true;
+	}
+	if (rules->access != CONFIG_ACCESS_MAC || peer->local || is_allowed(rules, peer->address))
+		return 0;
+	if (peer->has_mac) {
+		*why = "another machine is bound to this serial";
+		return fleet_is_other(pi, &peer->mac) ? -EACCES : 0;
+	}
+	return is_elsewhere(pi, peer, why) ? -EACCES : 0;
 }
 
 bool fleet_may_join(struct fleet *fleet)

@@ -102,7 +102,7 @@ static int set_mac(struct fleet *fleet, struct fleet_pi *pi, const char *value, 
 	other = *value ? fleet_find_mac(fleet, &mac) : NULL;
 	if (other && other != pi)
 		return -EEXIST;
-	pi->record.has_mac = *value != '\0';
+	pi->record.has_mac = pi->record.mac_given = *value != '\0';
 	if (pi->record.has_mac)
 		pi->record.mac = mac;
 	/* whoever was bound before is not the machine any more */
@@ -216,7 +216,7 @@ static int do_add(struct fleet *fleet, int argc, char **argv, bool json, FILE *o
 	pthread_mutex_lock(&fleet->lock);
 	if (find_id(fleet, argv[0], id, err)) {
 		pi = fleet_find(fleet, id);
-		if (pi && (pi->record.joined || pi->listed)) {
+		if (pi && fleet_is_ours(pi)) {
 			fprintf(err, "bramble: pi: %s: is there already\n", argv[0]);
 		} else {
 			pi = fleet_meet(fleet, id);
@@ -267,7 +267,9 @@ static int do_forget(struct fleet *fleet, int argc, char **argv, bool json, FILE
 		pi = fleet_find(fleet, id);
 		status = pi ? DONE : unknown(argv[0], err);
 		if (pi) {
-			pi->record.has_mac = pi->record.has_loader = false;
+			pi->record.has_mac = pi->record.mac_given = false;
+			pi->record.has_loader = false;
+			pi->record.mounted_by.s_addr = 0;
 			pi->record.model = PI_MODEL_UNKNOWN;
 			pi->loaded_ms = 0;
 			pi->refused[0] = '\0';

@@ -133,9 +133,11 @@ static void policy(void *ctx, const struct dhcp_client *client, struct dhcp_poli
 	wanted = looks_like_a_pi(fleet->config, client, &mac, &machine) || listed;
 	if (wanted && identify(fleet, listed, &machine, &mac, id)) {
 		pi = fleet_find(fleet, id);
-		if (!pi && fleet->config->defaults.join == CONFIG_JOIN_LISTED) {
+		if (!(pi && fleet_is_ours(pi)) &&
+		    fleet->config->defaults.join == CONFIG_JOIN_LISTED) {
 			fleet_refuse(fleet, id, (struct in_addr){0}, "is not listed");
 			wanted = false;
+			pi = NULL;
 		} else if (!pi) {
 			pi = fleet_meet(fleet, id);
 		}

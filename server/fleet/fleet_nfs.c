@@ -50,7 +50,7 @@ static int admit(struct fleet *fleet, const char *id, const struct fleet_peer *p
 		return refuse(fleet, id, peer, why);
 	if (!fleet_image(fleet, pi))
 		return refuse(fleet, id, peer, "there is no image for it");
-	if (!pi || (!pi->listed && !pi->record.joined)) {
+	if (!pi || !fleet_is_ours(pi)) {
 		err = join(fleet, id, peer, &pi);
 		if (err)
 			return err;
@@ -74,6 +74,7 @@ static void note_mounted(struct fleet *fleet, struct fleet_pi *pi, const struct 
 	pi->seen_ms = fleet_ms();
 	pi->refused[0] = '\0';
 	pi->record.joined = true;
+	pi->record.mounted_by = address;
 	pi->record.mounted = pi->record.last_seen = fleet_wall();
 	pi->dirty = true;
 	pthread_mutex_unlock(&fleet->lock);
@@ -173,7 +174,7 @@ static int find(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
 	pi = find_overlay(fleet, uuid);
 	if (!pi)
 		err = -ESTALE;
-	else if (fleet_may_mount(fleet, pi, &who, &why))
+	else if (fleet_may_go_on(fleet, pi, &who, &why))
 		err = refuse(fleet, pi->record.id, &who, why);
 	else
 		fleet_pin(pi);
@@ -211,7 +212,7 @@ static void each(void *ctx, const struct sockaddr_in *peer,
 	for (size_t i = 0; i < fleet->pis_count; i++) {
 		const struct fleet_pi *pi = fleet->pis[i];
 
-		if (!pi->record.joined && !pi->listed)
+		if (!fleet_is_ours(pi))
 			continue;
 		if (fleet_may_mount(fleet, pi, &who, &why))
 			continue;

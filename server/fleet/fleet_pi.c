@@ -49,6 +49,11 @@ const char *fleet_label(const struct fleet_pi *pi, char out[FLEET_LABEL_MAX])
 	return out;
 }
 
+bool fleet_is_ours(const struct fleet_pi *pi)
+{
+	return pi->listed || pi->record.joined;
+}
+
 /* Finding ------------------------------------------------------------------------------------ */
 
 struct fleet_pi *fleet_find(const struct fleet *fleet, const char *id)
@@ -68,13 +73,20 @@ static bool has_mac(const struct fleet_pi *pi, const struct pi_mac *mac)
 		memcmp(pi->listed->mac, mac->bytes, sizeof(mac->bytes)) == 0);
 }
 
+/* A machine may say any serial: ours comes before a guest. */
 struct fleet_pi *fleet_find_mac(const struct fleet *fleet, const struct pi_mac *mac)
 {
+	struct fleet_pi *guest = NULL;
+
 	for (size_t i = 0; i < fleet->pis_count; i++) {
-		if (has_mac(fleet->pis[i], mac))
+		if (!has_mac(fleet->pis[i], mac))
+			continue;
+		if (fleet_is_ours(fleet->pis[i]))
 			return fleet->pis[i];
+		if (!guest)
+			guest = fleet->pis[i];
 	}
-	return NULL;
+	return guest;
 }
 
 struct fleet_pi *fleet_find_address(const struct fleet *fleet, struct in_addr address)
@@ -236,7 +248,7 @@ static int add(struct fleet *fleet, struct fleet_pi *pi)
 
 static bool is_guest(const struct fleet_pi *pi)
 {
-	return !pi->record.joined && !pi->listed && !pi->tree && !pi->pins && !pi->lent;
+	return !fleet_is_ours(pi) && !pi->tree && !pi->pins && !pi->lent;
 }
 
 /* Makes room for one more that is not ours. Files of guests stay until the next start: few. */

@@ -35,12 +35,14 @@ struct fleet_record {
 	int keep; /* likewise: enum config_keep; -1: not said */
 	bool has_mac; /* what DHCP said first with this serial, or `bramble pi set` */
 	struct pi_mac mac;
+	bool mac_given; /* @mac is the word of `bramble pi set`: no other machine is it */
 	bool has_loader; /* which machine loaded its files first */
 	struct pi_mac loader;
 	enum pi_model model;
 	bool joined; /* it is one of ours: it has mounted its tree, or was added */
 	bool renew; /* its kernel was loaded: keep = until-reboot starts anew at the next mount */
 	int64_t first_seen, last_seen, mounted; /* seconds since 1970, 0: never */
+	struct in_addr mounted_by; /* 0.0.0.0: by nobody */
 	bool has_overlay; /* @overlay is known */
 	uint8_t overlay[STATE_ID_BYTES]; /* the uuid of its overlay, which @steps are about */
 	struct provision_report steps;
@@ -167,6 +169,9 @@ void fleet_unpin(struct fleet *fleet, struct fleet_pi *pi);
 const char *fleet_label(const struct fleet_pi *pi, char out[FLEET_LABEL_MAX]);
 const char *fleet_name(const struct fleet_pi *pi);
 
+/* Whether it is listed, or has joined; or it is a guest, who was seen and no more. */
+bool fleet_is_ours(const struct fleet_pi *pi);
+
 /* Ties the Pi to its section of the configuration. */
 void fleet_list(struct fleet *fleet, struct fleet_pi *pi);
 
@@ -205,6 +210,20 @@ void fleet_peer_find(const struct sockaddr_in *address, struct fleet_peer *out);
  */
 int fleet_may_mount(struct fleet *fleet, const struct fleet_pi *pi, const struct fleet_peer *peer,
 		    const char **why);
+
+/*
+ * Whether @peer may go on with the tree of @pi, which it has a handle of: whoever may mount it, and the
+ * address that has, where no MAC can be seen. As above.
+ */
+int fleet_may_go_on(struct fleet *fleet, const struct fleet_pi *pi, const struct fleet_peer *peer,
+		    const char **why);
+
+/*
+ * Whether @peer may load the files of @pi: the first machine that does is bound to it, and others may
+ * not. As above.
+ */
+int fleet_may_load(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_peer *peer,
+		   const char **why);
 
 /* Whether one more unknown Pi may become ours now. */
 bool fleet_may_join(struct fleet *fleet);

@@ -3,11 +3,13 @@
  * What is remembered of a Pi, as an INI file:
  *
  *     [pi]       id; name, image, base, keep: given by `bramble pi set`; mac, loader: the machines that
- *                are bound to it; model, first-seen, last-seen, mounted; joined, renew: if so
+ *                are bound to it, mac-given: the former by `bramble pi set`; model, first-seen, last-seen,
+ *                mounted, mounted-by; joined, renew: if so
  *     [overlay]  uuid: the overlay that the steps are about; a key for each step that ran
  */
 #include "fleet/fleet_private.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -19,6 +21,7 @@
 enum kind {
 	KIND_TEXT, /* STATE_NAME_MAX + 1 bytes */
 	KIND_MAC,
+	KIND_ADDRESS,
 	KIND_TIME,
 	KIND_BOOL,
 	KIND_KEEP,
@@ -38,12 +41,14 @@ static const struct key {
 	{"keep", KIND_KEEP, offsetof(struct fleet_record, keep), 0},
 	{"mac", KIND_MAC, offsetof(struct fleet_record, mac),
 	 offsetof(struct fleet_record, has_mac)},
+	{"mac-given", KIND_BOOL, offsetof(struct fleet_record, mac_given), 0},
 	{"loader", KIND_MAC, offsetof(struct fleet_record, loader),
 	 offsetof(struct fleet_record, has_loader)},
 	{"model", KIND_MODEL, offsetof(struct fleet_record, model), 0},
 	{"first-seen", KIND_TIME, offsetof(struct fleet_record, first_seen), 0},
 	{"last-seen", KIND_TIME, offsetof(struct fleet_record, last_seen), 0},
 	{"mounted", KIND_TIME, offsetof(struct fleet_record, mounted), 0},
+	{"mounted-by", KIND_ADDRESS, offsetof(struct fleet_record, mounted_by), 0},
 	{"joined", KIND_BOOL, offsetof(struct fleet_record, joined), 0},
 	{"renew", KIND_BOOL, offsetof(struct fleet_record, renew), 0},
 };
@@ -96,6 +101,8 @@ static bool parse_value(struct fleet_record *record, const struct key *key, cons
 		return true;
 	case KIND_MAC:
 		return pi_mac_parse(text, strlen(text), at) == 0;
+	case KIND_ADDRESS:
+		return inet_pton(AF_INET, text, at) == 1;
 	case KIND_TIME:
 		return parse_time(text, at);
 	case KIND_BOOL:
@@ -220,7 +227,7 @@ int fleet_record_parse(const char *file, const char *text, size_t len, struct fl
 static void write_key(FILE *out, const struct fleet_record *record, const struct key *key)
 {
 	const void *at = (const char *)record + key->offset;
-	char mac[PI_MAC_TEXT];
+	char mac[PI_MAC_TEXT], address[INET_ADDRSTRLEN];
 
 	switch (key->kind) {
 	case KIND_TEXT:
@@ -232,6 +239,11 @@ static void write_key(FILE *out, const struct fleet_record *record, const struct
 			pi_mac_format(at, ':', mac);
 			fprintf(out, "%s = %s\n", key->name, mac);
 		}
+		break;
+	case KIND_ADDRESS:
+		if (((const struct in_addr *)at)->s_addr)
+			fprintf(out, "%s = %s\n", key->name,
+				inet_ntop(AF_INET, at, address, sizeof(address)));
 		break;
 	case KIND_TIME:
 		if (*(const int64_t *)at)

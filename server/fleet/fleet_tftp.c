@@ -48,11 +48,11 @@ static void identify(struct fleet *fleet, const char *clean, const char *rest, s
 static int admit(struct fleet *fleet, struct asked *out)
 {
 	struct in_addr address = out->peer.address;
-	bool seen = out->peer.has_mac;
-	const struct config_rules *rules;
 	struct fleet_pi *pi;
+	const char *why;
 
-	if (!out->pi && fleet->config->defaults.join == CONFIG_JOIN_LISTED && out->id[0]) {
+	if (out->id[0] && !(out->pi && fleet_is_ours(out->pi)) &&
+	    fleet->config->defaults.join == CONFIG_JOIN_LISTED) {
 		fleet_refuse(fleet, out->id, address, "is not listed");
 		return -ENOENT;
 	}
@@ -61,15 +61,8 @@ static int admit(struct fleet *fleet, struct asked *out)
 	pi = out->pi;
 	if (!pi)
 		return 0;
-	rules = fleet_rules(fleet, pi);
-	/* its first load, and nobody has said this serial from another machine: it is this one */
-	if (seen && !pi->record.has_loader && !(pi->listed && pi->listed->has_mac)) {
-		pi->record.has_loader = true;
-		pi->record.loader = out->peer.mac;
-		pi->dirty = true;
-	}
-	if (seen && rules->access == CONFIG_ACCESS_MAC && fleet_is_other(pi, &out->peer.mac)) {
-		fleet_refuse(fleet, out->id, address, "another machine is bound to this serial");
+	if (fleet_may_load(fleet, pi, &out->peer, &why)) {
+		fleet_refuse(fleet, out->id, address, why);
 		return -EACCES;
 	}
 	pi->address = address;

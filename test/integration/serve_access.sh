@@ -39,6 +39,7 @@ mounts() { on "$1" timeout 20 nfs-ls "$(url "$2")" >/dev/null 2>&1; }
 
 host one dc:a6:32:00:00:01 11
 host two dc:a6:32:00:00:02 12
+host three dc:a6:32:00:00:03 13
 
 configure() {
 	cat >"$work/conf" <<-TEXT
@@ -93,6 +94,13 @@ bramble pi forget 0000aaaa
 get two 0000aaaa/config.txt >/dev/null && mounts two 0000aaaa || fail "it was not forgotten"
 ! mounts one 0000aaaa || fail "it was not forgotten by everybody"
 
+# A MAC that was given is the only one, whoever loads first.
+bramble pi add 0000ffff mac=dc:a6:32:00:00:03
+! get one 0000ffff/config.txt >/dev/null || fail "another machine loads the files of a given MAC"
+! mounts one 0000ffff || fail "a Pi was taken from the machine that it was given to"
+get three 0000ffff/config.txt >/dev/null && mounts three 0000ffff || fail "a given MAC may not mount"
+get one 00001111/config.txt >/dev/null || fail "an unknown Pi gets no files"
+
 # Only those that are listed. A reload disconnects nobody.
 configure 'join = listed'
 kill -HUP "$server"
@@ -100,6 +108,7 @@ serve_waits_for 'reload' || fail "no reload"
 sleep 0.5
 ! get one 0000dddd/config.txt >/dev/null || fail "an unlisted Pi gets files"
 ! mounts one 0000dddd || fail "an unlisted Pi may mount"
+! get one 00001111/config.txt >/dev/null || fail "one that was seen before gets files unlisted"
 mounts two 0000aaaa || fail "one that has joined before may not mount"
 mounts two 0000cccc || fail "a listed one may not mount"
 bramble status --json | jq -e '.refused[] | select(.serial == "0000dddd")' >/dev/null ||

@@ -112,6 +112,84 @@ static void where_a_mac_is_seen_the_address_does_not_count(void **state)
 	assert_false(may(&kitchen, peer));
 }
 
+static bool loads(struct fleet_peer peer)
+{
+	const char *why = NULL;
+	int err = fleet_may_load(&fleet, &kitchen, &peer, &why);
+
+	assert_true(err == 0 || (err == -EACCES && *why));
+	return err == 0;
+}
+
+static void the_first_machine_that_loads_is_bound_and_another_may_not_load(void **state)
+{
+	(void)state;
+	kitchen.record.has_mac = false;
+	assert_true(loads(peer_with(&own)));
+	assert_true(kitchen.record.has_loader && kitchen.dirty);
+	assert_true(loads(peer_with(&own)));
+	assert_false(loads(peer_with(&other)));
+	assert_false(may(&kitchen, peer_with(&other)));
+}
+
+static void a_bridge_may_have_another_mac_than_the_pi_behind_it(void **state)
+{
+	(void)state;
+	assert_true(loads(peer_with(&other)));
+	assert_true(may(&kitchen, peer_with(&other)));
+}
+
+static void a_given_mac_is_not_shared_with_whoever_loads_first(void **state)
+{
+	(void)state;
+	kitchen.record.mac_given = true;
+	assert_false(loads(peer_with(&other)));
+	assert_false(kitchen.record.has_loader);
+	assert_false(may(&kitchen, peer_with(&other)));
+	assert_true(loads(peer_with(&own)));
+	assert_true(may(&kitchen, peer_with(&own)));
+}
+
+static void a_neighbours_files_are_not_for_other_networks(void **state)
+{
+	struct fleet_peer peer = peer_with(NULL);
+
+	(void)state;
+	assert_true(loads(peer_with(&own)));
+	peer.in_network = false;
+	assert_false(loads(peer));
+	kitchen.loader = peer.address;
+	kitchen.loaded_ms = fleet_ms();
+	assert_false(may(&kitchen, peer));
+}
+
+static void files_are_for_networks_that_are_allowed(void **state)
+{
+	(void)state;
+	assert_true(loads(peer_with(&own)));
+	inet_pton(AF_INET, "192.168.0.0", &allowed.address);
+	inet_pton(AF_INET, "255.255.0.0", &allowed.mask);
+	config.defaults.allow = &allowed;
+	config.defaults.allow_count = 1;
+	assert_true(loads(peer_with(&other)));
+}
+
+static void whoever_has_mounted_without_a_mac_may_go_on_after_a_restart(void **state)
+{
+	struct fleet_peer peer = peer_with(NULL);
+	const char *why;
+
+	(void)state;
+	assert_int_equal(fleet_may_go_on(&fleet, &kitchen, &peer, &why), -EACCES);
+	kitchen.record.mounted_by = peer.address;
+	assert_int_equal(fleet_may_go_on(&fleet, &kitchen, &peer, &why), 0);
+	assert_false(may(&kitchen, peer));
+	peer.reserved_port = false;
+	assert_int_equal(fleet_may_go_on(&fleet, &kitchen, &peer, &why), -EACCES);
+	peer = peer_with(&other);
+	assert_int_equal(fleet_may_go_on(&fleet, &kitchen, &peer, &why), -EACCES);
+}
+
 static void the_server_itself_may_from_any_port(void **state)
 {
 	struct fleet_peer peer = peer_with(NULL);
@@ -190,6 +268,12 @@ int main(void)
 		RULE(a_pi_that_no_machine_is_bound_to_is_nobodys),
 		RULE(without_a_mac_the_address_that_loaded_counts_for_a_while),
 		RULE(where_a_mac_is_seen_the_address_does_not_count),
+		RULE(the_first_machine_that_loads_is_bound_and_another_may_not_load),
+		RULE(a_bridge_may_have_another_mac_than_the_pi_behind_it),
+		RULE(a_given_mac_is_not_shared_with_whoever_loads_first),
+		RULE(a_neighbours_files_are_not_for_other_networks),
+		RULE(files_are_for_networks_that_are_allowed),
+		RULE(whoever_has_mounted_without_a_mac_may_go_on_after_a_restart),
 		RULE(the_server_itself_may_from_any_port),
 		RULE(a_port_of_an_ordinary_user_is_refused_unless_the_rules_say_otherwise),
 		RULE(networks_that_are_allowed_may_whatever_the_rule),

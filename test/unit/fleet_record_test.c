@@ -18,6 +18,8 @@ static struct fleet_record sample(void)
 		.keep = CONFIG_KEEP_UNTIL_REBOOT,
 		.has_mac = true,
 		.mac = {{0xdc, 0xa6, 0x32, 1, 2, 3}},
+		.mac_given = true,
+		.mounted_by = {htonl(0xc0a80117)},
 		.has_loader = true,
 		.loader = {{0xdc, 0xa6, 0x32, 1, 2, 4}},
 		.model = PI_4,
@@ -55,6 +57,7 @@ static void a_record_survives_being_written_and_read(void **state)
 	assert_int_equal(again.keep, CONFIG_KEEP_UNTIL_REBOOT);
 	assert_true(again.has_mac && pi_mac_is_equal(&again.mac, &record.mac));
 	assert_true(again.has_loader && pi_mac_is_equal(&again.loader, &record.loader));
+	assert_true(again.mac_given && again.mounted_by.s_addr == htonl(0xc0a80117));
 	assert_int_equal(again.model, PI_4);
 	assert_true(again.joined && again.renew && again.has_overlay);
 	assert_memory_equal(again.overlay, record.overlay, sizeof(record.overlay));
@@ -87,6 +90,7 @@ static void a_damaged_record_is_refused(void **state)
 		"[pi]\nid = 036cb716\nmac = dc:a6\n",
 		"[pi]\nid = 036cb716\njoined = perhaps\n",
 		"[pi]\nid = 036cb716\nkeep = no\n",
+		"[pi]\nid = 036cb716\nmounted-by = 1.2.3\n",
 		"[pi]\nid = 036cb716\nlast-seen = -1\n",
 		"[pi]\nid = 036cb716\n[overlay]\nuuid = 12\n",
 		"[pi]\nid = 036cb716\n[overlay]\nfstab = done\n",
