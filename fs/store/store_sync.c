@@ -28,6 +28,9 @@
 #define SMALL_SYNCS 4u
 #define SMALL_BYTES ((uint64_t)256 << 10)
 
+/* The writer punches what was freed when it looks; when it is more than this, at once. */
+#define FREED_BLOCKS 4096u
+
 /* What one sync has made durable. */
 struct outcome {
 	uint64_t commits;
@@ -455,9 +458,9 @@ static int sync_all(struct store *store, enum how how)
 		ran = true;
 	}
 	pthread_mutex_unlock(&sync->lock);
-	if (ran && (store->punchable || store->turned) && store->writer)
+	if (ran && store->writer && (store->turned || store->freeing > FREED_BLOCKS))
 		store_writer_kick(store->writer, store);
-	else if (ran && store->punchable)
+	else if (ran && !store->writer && store->punchable)
 		store_punch(store);
 	return err;
 }
