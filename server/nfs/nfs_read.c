@@ -143,7 +143,7 @@ static uint8_t *put_read_head(uint8_t *p, const struct nfs_attr *attr, uint64_t 
 }
 
 /* Bytes; less is copied: the system calls for it cost more than that. */
-#define FILE_MIN 131072u
+#define FILE_MIN 65536u
 
 static void release_file(void *ctx)
 {
