@@ -44,6 +44,16 @@ done
 started=$(sed -nE 's/^ExecStart=([^ ]+) .*/\1/p' root/usr/lib/systemd/system/bramble.service)
 [ "$started" = /usr/bin/bramble ] || fail "the service starts $started"
 
+# systemd understands the units.
+if command -v systemd-analyze >/dev/null; then
+	mkdir units
+	for unit in root/usr/lib/systemd/system/*; do
+		sed "s,/usr/bin/bramble,$work/root/usr/bin/bramble," "$unit" >"units/${unit##*/}"
+	done
+	systemd-analyze verify --man=no units/* >verified 2>&1 || { cat verified; fail "systemd-analyze verify"; }
+	! grep -i bramble verified || fail "systemd-analyze verify"
+fi
+
 if command -v lintian >/dev/null; then
 	lintian --fail-on error "$package" || fail "lintian"
 fi

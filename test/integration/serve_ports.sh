@@ -25,11 +25,13 @@ print("held", flush=True); time.sleep(600)' "$1" >held &
 }
 
 # Root has them all, and its own port mapper.
+ulimit -S -n 256
 serve_start "$image"
 said log 'DHCP: proxy'
 said log 'ports 67 and 4011'
 said log 'TFTP: port 69'
 said log 'NFS: port 2049, MOUNT also on 627, port mapper'
+awk '/^Max open files/ { exit $4 != $5 }' "/proc/$server/limits" || fail "it may open more files than it does"
 rpcinfo -p 127.0.0.1 >mapped
 for wanted in '100003 +3 +tcp +2049' '100005 +3 +tcp' '100003 +3 +udp +2049' '100000 +2 +tcp +111'; do
 	grep -qE "^ +$wanted" mapped || { cat mapped; fail "the port mapper does not know $wanted"; }
