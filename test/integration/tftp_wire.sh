@@ -86,6 +86,27 @@ start -c 1000 -m 50 boot.img
 "$load" -n 80 -w 4 -t 4 -s 100000 127.0.0.1 "$port" middle >rate || fail "80 clients for 50 places"
 ended
 
+# Files that are not in memory are read by workers: the kernel forgets the image while it is served.
+start -c 1000 boot.img
+for round in 1 2 3; do
+	sync boot.img
+	"$load" -n 20 -w 16 -t 2 -s 35000000 127.0.0.1 "$port" large >rate &
+	clients=$!
+	for _ in 1 2 3 4 5; do
+		dd if=boot.img iflag=nocache count=0 status=none
+		python3 "$BRAMBLE_SOURCE/test/support/tftp_fetch.py" "$port" large got || fail "a cold file"
+		same large "a worker"
+		python3 "$BRAMBLE_SOURCE/test/support/tftp_fetch.py" "$port" middle got netascii ||
+			fail "a cold text"
+		python3 -c 'import sys
+text = open("middle", "rb").read()
+sys.exit(open("got", "rb").read() != text.replace(b"\r", b"\r\0").replace(b"\n", b"\r\n"))' ||
+			fail "a cold text came as something else"
+	done
+	wait $clients || fail "clients of a cold file"
+done
+ended
+
 # It ends while it serves, and while workers open and read files.
 for worker in 1 2; do
 	start -c 1000 -w $worker boot.img
