@@ -320,6 +320,35 @@ static void a_connection_keeps_its_export_until_it_is_gone(void **state)
 	peer.slot_end(peer.slot);
 }
 
+static void an_export_that_is_to_end_is_forgotten_by_all_connections(void **state)
+{
+	struct world *w = *state;
+	struct rpc_peer peers[2] = {{.tcp = true}, {.tcp = true}};
+	struct fake_call call;
+	struct args args;
+
+	begin_args(w, &args, TREE_ROOT);
+	for (int i = 0; i < 2; i++) {
+		init(&call, 1, 1, &args);
+		call.call.peer = &peers[i];
+		fake_call_make(&call);
+		fake_call_finish(&call);
+	}
+	assert_int_equal(w->uses, 2);
+	w->export.gone = true;
+	nfs_server_forget(w->server, &w->export);
+	assert_int_equal(w->uses, 0);
+	/* it comes back later: clients wait for it */
+	w->error = -EAGAIN;
+	init(&call, 1, 1, &args);
+	call.call.peer = &peers[0];
+	fake_call_make(&call);
+	assert_int_equal(status_of(&call), NFS3ERR_JUKEBOX);
+	fake_call_finish(&call);
+	for (int i = 0; i < 2; i++)
+		peers[i].slot_end(peers[i].slot);
+}
+
 static void the_site_may_wait_in_a_worker(void **state)
 {
 	struct world *w = *state;
@@ -428,6 +457,7 @@ int main(void)
 		TEST(a_call_whose_connection_has_ended_is_answered_to_the_next_one),
 		TEST(calls_that_may_be_repeated_are_carried_out_again),
 		TEST(a_connection_keeps_its_export_until_it_is_gone),
+		TEST(an_export_that_is_to_end_is_forgotten_by_all_connections),
 		TEST(the_site_may_wait_in_a_worker),
 		TEST(whoever_the_site_refuses_is_told_so),
 		TEST(a_node_of_another_export_is_beyond_a_border),
