@@ -6,7 +6,7 @@ support=$BRAMBLE_BUILD/test/support
 # built where libnfs-dev is installed
 [ -x "$support/nfs_rules" ] || skip "libnfs-dev is not installed"
 
-# nfs_start [ARGUMENT...] IMAGE: $nfs_server serves it at $nfs_port, any if that is 0
+# nfs_start [ARGUMENT...] IMAGE: $nfs_server serves it at $nfs_port, any if that is 0; $nfs_second: -2
 nfs_start() {
 	local i
 	: >"$work/nfs.log"
@@ -18,7 +18,7 @@ nfs_start() {
 		kill -0 "$nfs_server" 2>/dev/null || break
 		sleep 0.05
 	done
-	read -r _ nfs_port _ < <(grep '^ready' "$work/nfs.log") || {
+	read -r _ nfs_port _ nfs_second < <(grep '^ready' "$work/nfs.log") || {
 		cat "$work/nfs.log" >&2
 		fail "nfs_serve does not serve"
 	}

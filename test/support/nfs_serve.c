@@ -2,11 +2,11 @@
 /*
  * Serves one image, or an overlay of it, by the nfs room alone, for tests of that room:
  *
- *     nfs_serve [-s STATE -o OVERLAY] [-p PORT] [-m PORT] [-w WORKERS] [-q] [-r] IMAGE
+ *     nfs_serve [-s STATE -o OVERLAY] [-p PORT] [-m PORT] [-w WORKERS] [-q] [-r] [-2] IMAGE
  *
  * NFS and MOUNT at 127.0.0.1:PORT, a port mapper at the second PORT. -r: registers with the port mapper of
- * this host. -q: root is nobody. Anybody may mount /export, and directories below it. Says "ready NFS-PORT
- * MAPPER-PORT" when it serves, and ends at SIGTERM.
+ * this host. -2: once more at another port, as a second front of the same tree. -q: root is nobody. Anybody may mount /export, and directories below it. Says "ready NFS-PORT
+ * MAPPER-PORT SECOND-PORT" when it serves, and ends at SIGTERM.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -33,6 +33,7 @@
 struct serve {
 	struct loop *loop;
 	struct nfs_server *server;
+	struct nfs_server *second; /* NULL: there is one alone */
 	struct nfs_export export;
 	struct loop_signal end;
 	struct loop_timer wait;
@@ -47,6 +48,7 @@ struct settings {
 	unsigned int workers;
 	bool squash;
 	bool registers;
+	bool twice;
 };
 
 /* The site --------------------------------------------------------------------------------------- */
@@ -106,7 +108,7 @@ static void on_wait(struct loop_timer *timer)
 {
 	struct serve *serve = container_of(timer, struct serve, wait);
 
-	if (nfs_server_busy(serve->server))
+	if (nfs_server_busy(serve->server) || (serve->second && nfs_server_busy(serve->second)))
 		loop_timer_start(serve->loop, timer, 1, on_wait);
 	else
 		loop_stop(serve->loop);
@@ -118,6 +120,8 @@ static void on_signal(struct loop_signal *sig, int number)
 
 	(void)number;
 	nfs_server_quiesce(serve->server);
+	if (serve->second)
+		nfs_server_quiesce(serve->second);
 	on_wait(&serve->wait);
 }
 
@@ -162,6 +166,9 @@ static int listen_for_all(struct serve *serve, const struct settings *settings)
 				      .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	int err = nfs_server_listen(serve->server, &address, -1, -1);
 
+	address.sin_port = 0;
+	if (!err && serve->second)
+		err = nfs_server_listen(serve->second, &address, -1, -1);
 	address.sin_port = htons(settings->mapper_port);
 	if (!err && settings->mapper_port)
 		err = nfs_server_portmap(serve->server, &address, -1, -1);
@@ -186,16 +193,19 @@ static int serve_until_end(struct serve *serve, const struct settings *settings)
 	};
 	int err = nfs_server_create(serve->loop, &options, &site, &serve->server);
 
-	if (err)
-		return err;
-	err = listen_for_all(serve, settings);
+	if (!err && settings->twice)
+		err = nfs_server_create(serve->loop, &options, &site, &serve->second);
+	if (!err)
+		err = listen_for_all(serve, settings);
 	if (!err) {
 		loop_signal_start(serve->loop, &serve->end, SIGTERM, on_signal);
-		printf("ready %u %u\n", nfs_server_port(serve->server), settings->mapper_port);
+		printf("ready %u %u %u\n", nfs_server_port(serve->server), settings->mapper_port,
+		       serve->second ? nfs_server_port(serve->second) : 0u);
 		fflush(stdout);
 		loop_run(serve->loop);
 		loop_signal_stop(serve->loop, &serve->end);
 	}
+	nfs_server_destroy(serve->second);
 	nfs_server_destroy(serve->server);
 	return err;
 }
@@ -231,7 +241,7 @@ int main(int argc, char **argv)
 	struct settings settings = {.stack = STACK_OPTIONS_DEFAULT, .workers = WORKERS};
 	int option, err;
 
-	while ((option = getopt(argc, argv, "s:o:p:m:w:qr")) != -1) {
+	while ((option = getopt(argc, argv, "s:o:p:m:w:qr2")) != -1) {
 		switch (option) {
 		case 's':
 			settings.stack.state = optarg;
@@ -253,6 +263,9 @@ int main(int argc, char **argv)
 			break;
 		case 'r':
 			settings.registers = true;
+			break;
+		case '2':
+			settings.twice = true;
 			break;
 		default:
 			return 2;
