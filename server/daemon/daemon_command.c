@@ -12,7 +12,7 @@
 /* `bramble overlay`, on its way to lock an overlay: 0, it may; 1: it is not here. */
 static int lend(struct fleet *fleet, int argc, char **argv, FILE *err)
 {
-	int failed = argc == 2 ? fleet_lend(fleet, argv[1]) : -EINVAL;
+	int failed = argc == 2 ? fleet_lend(fleet, argv, argv[1]) : -EINVAL;
 
 	if (failed && failed != -ENOENT)
 		fprintf(err, "bramble: overlay %s: the server cannot let go of it: %s\n",
@@ -53,5 +53,5 @@ void daemon_command_gone(void *ctx, int argc, char **argv)
 	struct daemon *d = ctx;
 
 	if (argc == 2 && strcmp(argv[0], "lend") == 0)
-		fleet_take_back(d->fleet, argv[1]);
+		fleet_take_back(d->fleet, argv);
 }

@@ -91,9 +91,10 @@ int fleet_find_serial(struct fleet *fleet, const char *word, char out[STATE_NAME
 /*
  * `bramble overlay` works on an overlay that is open here as on any other: it asks the server to let go
  * of it, and locks it. Syncs and closes the overlay @name, in a worker; calls of its Pi are told to come
- * again until it is taken back. -ENOENT: it is not open here.
+ * again until it is taken back. @borrower stands for whoever gets it, and is at its end given again,
+ * whether it was lent something or not. -ENOENT: it is not open here.
  */
-int fleet_lend(struct fleet *fleet, const char *name);
-void fleet_take_back(struct fleet *fleet, const char *name);
+int fleet_lend(struct fleet *fleet, const void *borrower, const char *name);
+void fleet_take_back(struct fleet *fleet, const void *borrower);
 
 #endif

@@ -303,7 +303,7 @@ static int remove_pi(struct fleet *fleet, const char *id)
 	if (pi)
 		fleet_pin(pi);
 	pthread_mutex_unlock(&fleet->lock);
-	err = pi ? fleet_tree_close(fleet, pi, 5000) : -ENOENT;
+	err = pi ? fleet_tree_close(fleet, pi, FLEET_CLOSE_WAIT_MS) : -ENOENT;
 	pthread_mutex_lock(&fleet->lock);
 	if (pi)
 		pi->pins--;

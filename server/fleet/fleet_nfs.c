@@ -11,6 +11,7 @@
 /* For `bramble overlay`; clients ask again after about as long. */
 #define LENT_WAIT_MS 20000u
 #define LENT_POLL_MS 50
+#define LENT_MOUNTS_MAX 2u
 
 static int refuse(struct fleet *fleet, const char *id, const struct fleet_peer *peer,
 		  const char *why)
@@ -63,11 +64,7 @@ static int admit(struct fleet *fleet, const char *id, const struct fleet_peer *p
 static void note_mounted(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_tree *tree,
 			 struct in_addr address)
 {
-	char label[FLEET_LABEL_MAX], text[INET_ADDRSTRLEN];
-
 	pthread_mutex_lock(&fleet->lock);
-	inet_ntop(AF_INET, &address, text, sizeof(text));
-	log_info("pi %s: mounted by %s", fleet_label(pi, label), text);
 	pi->phase = FLEET_MOUNTED;
 	pi->changes = __atomic_load_n(&tree->export.changes, __ATOMIC_RELAXED);
 	pi->address = address;
@@ -86,18 +83,52 @@ static int walk(struct fleet_tree *tree, const char *rest, uint64_t *out_id)
 	return *rest ? tree_walk(tree->export.tree, rest, true, out_id) : 0;
 }
 
-/* MOUNT has no word for "come again": whoever wants a tree that is lent waits for it. */
+/*
+ * MOUNT has no word for "come again": whoever wants a tree that is lent waits for it, but not so many
+ * that no worker is left for the other Pis.
+ */
 static int open_tree(struct fleet *fleet, struct fleet_pi *pi, struct fleet_tree **out)
 {
 	const struct timespec pause = {.tv_nsec = LENT_POLL_MS * 1000000L};
 	const uint64_t start = fleet_ms();
 	int err = fleet_tree_open(fleet, pi, true, out);
+	bool waits;
 
-	while (err == -EAGAIN && fleet_ms() - start < LENT_WAIT_MS) {
+	if (err != -EAGAIN)
+		return err;
+	pthread_mutex_lock(&fleet->lock);
+	waits = pi->mounting++ < LENT_MOUNTS_MAX;
+	pthread_mutex_unlock(&fleet->lock);
+	while (waits && err == -EAGAIN && fleet_ms() - start < LENT_WAIT_MS) {
 		nanosleep(&pause, NULL);
 		err = fleet_tree_open(fleet, pi, true, out);
 	}
+	pthread_mutex_lock(&fleet->lock);
+	pi->mounting--;
+	pthread_mutex_unlock(&fleet->lock);
 	return err;
+}
+
+/* Who has the overlay must be known after a crash, or its handles would be nobody's. */
+static int remember(struct fleet *fleet, struct fleet_pi *pi)
+{
+	int err = fleet_save_pi(fleet, pi);
+
+	pthread_mutex_lock(&fleet->lock);
+	if (!pi->unsaved)
+		err = 0;
+	pthread_mutex_unlock(&fleet->lock);
+	return err;
+}
+
+static void tell_mounted(struct fleet *fleet, const struct fleet_pi *pi, struct in_addr address)
+{
+	char label[FLEET_LABEL_MAX], text[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, &address, text, sizeof(text));
+	pthread_mutex_lock(&fleet->lock);
+	log_info("pi %s: mounted by %s", fleet_label(pi, label), text);
+	pthread_mutex_unlock(&fleet->lock);
 }
 
 static int mount_tree(struct fleet *fleet, struct fleet_pi *pi, const char *rest,
@@ -109,13 +140,15 @@ static int mount_tree(struct fleet *fleet, struct fleet_pi *pi, const char *rest
 	if (err)
 		return err;
 	err = walk(tree, rest, out_id);
+	if (!err) {
+		note_mounted(fleet, pi, tree, peer->sin_addr);
+		err = remember(fleet, pi);
+	}
 	if (err) {
 		fleet_tree_put(fleet, tree);
 		return err;
 	}
-	note_mounted(fleet, pi, tree, peer->sin_addr);
-	/* who it is must be known after a crash, or its handles would be nobody's */
-	fleet_save_records(fleet);
+	tell_mounted(fleet, pi, peer->sin_addr);
 	*out = &tree->export;
 	return 0;
 }

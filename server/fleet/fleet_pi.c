@@ -361,48 +361,95 @@ int fleet_load_records(struct fleet *fleet)
 	return err == -ENOMEM ? err : 0;
 }
 
-static int save_one(struct fleet *fleet, const struct fleet_record *record)
+static int write_record(struct fleet *fleet, const struct fleet_record *record)
 {
 	CLEANUP(freep) char *text = NULL;
 	int err = fleet_record_format(record, &text);
 
-	if (!err)
-		err = keyfile_replace(fleet->pis_folder, record->id, text);
+	return err ? err : keyfile_replace(fleet->pis_folder, record->id, text);
+}
+
+/* With the lock held. A record that cannot be saved is tried again and again, but told of once. */
+static void note_saved(struct fleet *fleet, const struct fleet_record *record, int err)
+{
+	struct fleet_pi *pi = fleet_find(fleet, record->id);
+
+	if (err && !(pi && pi->unsavable))
+		log_error("pi %s: %s/pis/%s cannot be saved: %s", record->id,
+			  state_path(fleet->state), record->id, strerror(-err));
+	if (!pi)
+		return;
+	pi->unsavable = err != 0;
 	if (err)
-		log_error("%s/pis/%s: %s", state_path(fleet->state), record->id, strerror(-err));
+		pi->dirty = true;
+	else if (memcmp(pi->record.overlay, record->overlay, sizeof(record->overlay)) == 0)
+		pi->unsaved = false;
+}
+
+/* @pi NULL: the one called @id, if it is there and dirty. Two that save one at once would put the older one last. */
+static int save_one(struct fleet *fleet, struct fleet_pi *pi, const char *id)
+{
+	CLEANUP(freep) struct fleet_record *record = malloc(sizeof(*record));
+	int err = 0;
+
+	if (!record)
+		return -ENOMEM;
+	pthread_mutex_lock(&fleet->saving);
+	pthread_mutex_lock(&fleet->lock);
+	if (!pi)
+		pi = fleet_find(fleet, id);
+	if (!pi || !pi->dirty) {
+		pthread_mutex_unlock(&fleet->lock);
+		pthread_mutex_unlock(&fleet->saving);
+		return 0;
+	}
+	*record = pi->record;
+	pi->dirty = false;
+	pthread_mutex_unlock(&fleet->lock);
+	err = write_record(fleet, record);
+	pthread_mutex_lock(&fleet->lock);
+	note_saved(fleet, record, err);
+	pthread_mutex_unlock(&fleet->lock);
+	pthread_mutex_unlock(&fleet->saving);
 	return err;
 }
 
-/* A copy of the next record that is to be saved; false: there is none. */
-static bool take_dirty(struct fleet *fleet, struct fleet_record *out)
+int fleet_save_pi(struct fleet *fleet, struct fleet_pi *pi)
 {
-	bool found = false;
+	return save_one(fleet, pi, NULL);
+}
+
+/* The ids of all that are to be saved, to be freed; NULL: no memory. */
+static char (*list_dirty(struct fleet *fleet, size_t *out_count))[FLEET_ID_MAX + 1]
+{
+	char(*ids)[FLEET_ID_MAX + 1];
+	size_t count = 0;
 
 	pthread_mutex_lock(&fleet->lock);
-	for (size_t i = 0; i < fleet->pis_count && !found; i++) {
-		found = fleet->pis[i]->dirty;
-		if (!found)
-			continue;
-		*out = fleet->pis[i]->record;
-		fleet->pis[i]->dirty = false;
+	for (size_t i = 0; i < fleet->pis_count; i++)
+		count += fleet->pis[i]->dirty;
+	ids = calloc(count + 1, sizeof(*ids));
+	for (size_t i = 0, used = 0; ids && i < fleet->pis_count; i++) {
+		if (fleet->pis[i]->dirty)
+			memcpy(ids[used++], fleet->pis[i]->record.id, sizeof(*ids));
 	}
 	pthread_mutex_unlock(&fleet->lock);
-	return found;
+	*out_count = count;
+	return ids;
 }
 
 int fleet_save_records(struct fleet *fleet)
 {
-	CLEANUP(freep) struct fleet_record *record = malloc(sizeof(*record));
-	int first = record ? 0 : -ENOMEM;
+	size_t count;
+	char(*ids)[FLEET_ID_MAX + 1] = list_dirty(fleet, &count);
+	int first = ids ? 0 : -ENOMEM;
 
-	/* two that save one record would put the older one last */
-	pthread_mutex_lock(&fleet->saving);
-	while (record && take_dirty(fleet, record)) {
-		int err = save_one(fleet, record);
+	for (size_t i = 0; ids && i < count; i++) {
+		int err = save_one(fleet, NULL, ids[i]);
 
 		first = first ? first : err;
 	}
-	pthread_mutex_unlock(&fleet->saving);
+	free(ids);
 	return first;
 }
 

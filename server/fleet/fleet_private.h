@@ -19,8 +19,9 @@
 /* Bytes of the longest path that TFTP may ask for. */
 #define FLEET_PATH_MAX 512u
 
-/* How long it is not looked again for an overlay that was not there. */
+/* How long it is not looked again for an overlay that was not there, or could not be opened. */
 #define FLEET_ABSENT_MS 2000u
+#define FLEET_FAILED_MS 5000u
 
 /* How long an address that has loaded a Pi's files may mount its tree where no MAC can be seen. */
 #define FLEET_LOADED_MS (10u * 60 * 1000)
@@ -70,6 +71,8 @@ struct fleet_tree;
 struct fleet_pi {
 	struct fleet_record record;
 	bool dirty; /* the record is to be saved */
+	bool unsaved; /* not with its present overlay, whose handles it would be lost without */
+	bool unsavable; /* the last try has failed */
 	unsigned int pins; /* who uses it without the lock: it is not freed */
 	const struct config_pi *listed; /* borrowed from the configuration; NULL */
 	enum fleet_phase phase;
@@ -84,7 +87,10 @@ struct fleet_pi {
 	struct fleet_tree *tree; /* its own, open or being opened; NULL */
 	unsigned int lent; /* to how many: it is not to be opened meanwhile */
 	unsigned int waiting; /* calls that wait for it to be opened again */
+	unsigned int mounting; /* MNTs that do so */
 	uint64_t absent_ms; /* when it was found that it has none; 0: not known */
+	int failed; /* why it could not be opened; 0: it could */
+	uint64_t failed_ms; /* when */
 	char refused[96]; /* why it was refused last; or empty */
 };
 
@@ -105,6 +111,13 @@ struct fleet_tree {
 	char *file;
 	int partition;
 	char base[STATE_NAME_MAX + 1];
+};
+
+/* An overlay that is lent. */
+struct fleet_loan {
+	struct fleet_loan *next;
+	const void *borrower; /* borrowed, to know it again */
+	struct fleet_pi *pi; /* not freed while it is lent */
 };
 
 /* One that is refused, for `bramble status`. */
@@ -129,6 +142,7 @@ struct fleet {
 	struct fleet_ports ports;
 	struct fleet_pi **pis;
 	size_t pis_count;
+	struct fleet_loan *loans;
 	struct fleet_tree **shared;
 	size_t shared_count;
 	struct fleet_stranger strangers[FLEET_STRANGERS];
@@ -184,9 +198,13 @@ const char *fleet_base(const struct fleet *fleet, const struct fleet_pi *pi);
 
 void fleet_refuse(struct fleet *fleet, const char *id, struct in_addr address, const char *why);
 
-/* Without the lock: reads STATE/pis; writes the records that are dirty; removes one. */
+/*
+ * Without the lock: reads STATE/pis; writes the records that are dirty, which those stay that cannot be
+ * written (logged); that of one, which is pinned; removes one.
+ */
 int fleet_load_records(struct fleet *fleet);
 int fleet_save_records(struct fleet *fleet);
+int fleet_save_pi(struct fleet *fleet, struct fleet_pi *pi);
 int fleet_remove_record(struct fleet *fleet, const char *id);
 
 /* fleet_access.c ----------------------------------------------------------------------------- */
@@ -243,6 +261,9 @@ int fleet_tree_open(struct fleet *fleet, struct fleet_pi *pi, bool make, struct 
 int fleet_tree_share(struct fleet *fleet, const struct config_image *image, const char *base,
 		     struct fleet_tree **out);
 void fleet_tree_put(struct fleet *fleet, struct fleet_tree *tree);
+
+/* How long a Pi's overlay that is wanted for something else waits for calls that are under way. */
+#define FLEET_CLOSE_WAIT_MS 5000u
 
 /* Closes the Pi's own tree when its users are gone; waits @wait_ms for them. -EBUSY. */
 int fleet_tree_close(struct fleet *fleet, struct fleet_pi *pi, unsigned int wait_ms);

@@ -66,6 +66,17 @@ static void log_report(const char *id, const struct provision_report *report)
 	log_info("pi %s: overlay made ready: %s", id, len ? steps : "nothing to change");
 }
 
+static bool is_same_report(const struct provision_report *a, const struct provision_report *b)
+{
+	bool same = a->count == b->count;
+
+	for (size_t i = 0; same && i < a->count; i++)
+		same = strcmp(a->entries[i].step, b->entries[i].step) == 0 &&
+		       a->entries[i].version == b->entries[i].version &&
+		       a->entries[i].result == b->entries[i].result;
+	return same;
+}
+
 /* A machine that is known by its MAC alone gets the last digits of that. */
 static void make_serial(const char *id, struct pi_serial *out)
 {
@@ -103,7 +114,7 @@ int fleet_provision(const char *name, const struct config_rules *rules, struct s
 	else if (record->has_loader)
 		who.mac = &record->loader;
 	err = provision_run(stack_tree(stack), &who, &options, &report);
-	if (!err && (!same || report.count != record->steps.count))
+	if (!err && !(same && is_same_report(&report, &record->steps)))
 		err = tree_sync(stack_tree(stack));
 	if (err) {
 		log_error("pi %s: its overlay cannot be made ready: %s", record->id,

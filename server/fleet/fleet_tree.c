@@ -18,9 +18,6 @@
 /* How long a tree stays open that nobody uses. */
 #define IDLE_MS 60000u
 
-/* How long a Pi that starts anew waits for calls of its former life. */
-#define RENEW_WAIT_MS 5000u
-
 /* How long how many calls of a Pi wait for an overlay that is lent. The others come again later. */
 #define LENT_WAIT_MS 1000u
 #define LENT_WAITING_MAX 2u
@@ -69,12 +66,13 @@ static int start_export(struct fleet_tree *tree)
 
 /* What opening a Pi's own tree needs, copied while the lock was held. Pointers are the configuration's. */
 struct opening {
-	const struct config_image *image;
+	const struct config_image *image; /* NULL: it is none of the configuration any more */
 	const struct config_rules *rules;
 	char base[STATE_NAME_MAX + 1];
 	char name[STATE_NAME_MAX + 1];
 	enum config_keep keep;
 	bool make;
+	bool renew; /* with @make: it starts anew */
 	struct fleet_record record; /* changed by what is done */
 };
 
@@ -89,7 +87,7 @@ static struct stack_options options_of(struct fleet *fleet, const struct opening
 {
 	struct stack_options options = STACK_OPTIONS_DEFAULT;
 
-	options.partition = opening->image->partition;
+	options.partition = opening->image ? opening->image->partition : -1;
 	options.state = state_path(fleet->state);
 	options.overlay = opening->record.id;
 	options.writer = fleet->writer;
@@ -115,7 +113,7 @@ static int open_overlay(const char *image, const struct stack_options *options, 
 {
 	int err = stack_open(image, options, out);
 
-	if (err != -ESTALE)
+	if (err != -ESTALE || !image)
 		return err;
 	log_warn("pi %s: its overlay was made on another image than %s: it goes on with that one; "
 		 "\"bramble overlay reset %s\" would change over",
@@ -123,22 +121,31 @@ static int open_overlay(const char *image, const struct stack_options *options, 
 	return stack_open(NULL, options, out);
 }
 
-static int open_own(struct fleet *fleet, struct opening *opening, struct fleet_tree *tree)
+/* The overlay alone: made, renewed or as it is. */
+static int open_stack(struct fleet *fleet, struct opening *opening, struct stack **out)
 {
 	struct stack_options options = options_of(fleet, opening);
-	const char *image = opening->image->file;
+	const char *image = opening->image ? opening->image->file : NULL;
 	bool exists = overlay_exists(fleet, opening->record.id);
-	const struct state_info *info;
 	int err = 0;
 
-	if (!exists && !opening->make)
+	if (!exists && !(opening->make && image))
 		return -ENOENT;
-	if (exists && opening->make && opening->record.renew)
+	if (exists && opening->renew)
 		err = renew(&options, image);
 	else if (!exists && opening->base[0])
 		err = stack_overlay_create(image, opening->base, &options);
 	if (!err)
-		err = open_overlay(image, &options, &tree->stack);
+		err = open_overlay(image, &options, out);
+	/* to a Pi that has handles these would mean that its files are gone for good */
+	return err == -ENOENT || err == -ESTALE ? -EIO : err;
+}
+
+static int open_own(struct fleet *fleet, struct opening *opening, struct fleet_tree *tree)
+{
+	const struct state_info *info;
+	int err = open_stack(fleet, opening, &tree->stack);
+
 	if (err)
 		return err;
 	info = stack_overlay_info(tree->stack);
@@ -152,9 +159,37 @@ static int open_own(struct fleet *fleet, struct opening *opening, struct fleet_t
 		return err;
 	}
 	tree->export.squash_root = opening->rules->root_squash;
-	opening->record.renew = false;
 	find_boot(tree);
 	return 0;
+}
+
+static bool is_to_renew(const struct fleet *fleet, const struct fleet_pi *pi)
+{
+	return pi->record.renew && fleet_keep(fleet, pi) == CONFIG_KEEP_UNTIL_REBOOT;
+}
+
+/* With the lock held: what is to be remembered of an overlay that was made or looked through. */
+static void take_record(struct fleet_pi *pi, const struct opening *opening)
+{
+	struct fleet_record *record = &pi->record;
+
+	if (opening->renew || !record->has_overlay ||
+	    memcmp(record->overlay, opening->record.overlay, sizeof(record->overlay)) != 0)
+		pi->unsaved = true;
+	record->renew = false;
+	record->has_overlay = opening->record.has_overlay;
+	memcpy(record->overlay, opening->record.overlay, sizeof(record->overlay));
+	record->steps = opening->record.steps;
+	pi->dirty = true;
+}
+
+/* With the lock held: it cannot be opened, for a while. */
+static void note_failed(struct fleet_pi *pi, int err)
+{
+	pi->failed = err;
+	pi->failed_ms = fleet_ms();
+	snprintf(pi->refused, sizeof(pi->refused), "its overlay cannot be opened: %s",
+		 strerror(-err));
 }
 
 /* With the lock held: ends the opening that has begun with tree->ready = false. */
@@ -165,36 +200,33 @@ static void settle(struct fleet *fleet, struct fleet_pi *pi, const struct openin
 		pi->tree = NULL;
 		if (err == -ENOENT)
 			pi->absent_ms = fleet_ms();
+		else if (err != -EBUSY)
+			note_failed(pi, err);
 		free_tree(tree);
 	} else {
+		if (pi->failed)
+			pi->refused[0] = '\0';
+		pi->failed = 0;
 		pi->absent_ms = 0;
 		tree->ready = true;
 		tree->users = 1;
-		if (opening->make) {
-			pi->record.renew = false;
-			pi->record.has_overlay = opening->record.has_overlay;
-			memcpy(pi->record.overlay, opening->record.overlay,
-			       sizeof(pi->record.overlay));
-			pi->record.steps = opening->record.steps;
-			pi->dirty = true;
-		}
+		if (opening->make)
+			take_record(pi, opening);
 	}
 	pthread_cond_broadcast(&fleet->changed);
 }
 
-static int prepare(struct fleet *fleet, const struct fleet_pi *pi, bool make,
-		   struct opening *opening)
+static void prepare(struct fleet *fleet, const struct fleet_pi *pi, bool make,
+		    struct opening *opening)
 {
 	opening->image = fleet_image(fleet, pi);
-	if (!opening->image)
-		return -ENOENT;
 	opening->rules = fleet_rules(fleet, pi);
 	opening->keep = fleet_keep(fleet, pi);
 	snprintf(opening->base, sizeof(opening->base), "%s", fleet_base(fleet, pi));
 	snprintf(opening->name, sizeof(opening->name), "%s", fleet_name(pi));
 	opening->make = make;
+	opening->renew = make && is_to_renew(fleet, pi);
 	opening->record = pi->record;
-	return 0;
 }
 
 /* With the lock held, which is released while the overlay is opened. */
@@ -202,12 +234,11 @@ static int open_first(struct fleet *fleet, struct fleet_pi *pi, bool make, struc
 {
 	CLEANUP(freep) struct opening *opening = calloc(1, sizeof(*opening));
 	struct fleet_tree *tree = opening ? calloc(1, sizeof(*tree)) : NULL;
-	int err = tree ? prepare(fleet, pi, make, opening) : -ENOMEM;
+	int err;
 
-	if (err) {
-		free_tree(tree);
-		return err;
-	}
+	if (!tree)
+		return -ENOMEM;
+	prepare(fleet, pi, make, opening);
 	tree->pi = pi;
 	pi->tree = tree;
 	pthread_mutex_unlock(&fleet->lock);
@@ -244,13 +275,20 @@ static int open_step(struct fleet *fleet, struct fleet_pi *pi, bool make, struct
 	int err;
 
 	*out_again = false;
-	if (tree && tree->ready && !tree->closing && !(make && pi->record.renew)) {
+	if (tree && tree->ready && !tree->closing && !(make && is_to_renew(fleet, pi))) {
+		/* of a kernel that was loaded while it was to be kept */
+		if (make && pi->record.renew)
+			pi->dirty = true;
+		if (make)
+			pi->record.renew = false;
 		tree->users++;
 		*out = tree;
 		return 0;
 	}
 	if (!tree && !make && pi->absent_ms && fleet_ms() - pi->absent_ms < FLEET_ABSENT_MS)
 		return -ENOENT;
+	if (!tree && !make && pi->failed && fleet_ms() - pi->failed_ms < FLEET_FAILED_MS)
+		return pi->failed;
 	if (!wait_allowed())
 		return -EAGAIN;
 	if (!tree && !pi->lent)
@@ -262,7 +300,7 @@ static int open_step(struct fleet *fleet, struct fleet_pi *pi, bool make, struct
 		err = 0;
 	} else {
 		pthread_mutex_unlock(&fleet->lock);
-		err = fleet_tree_close(fleet, pi, RENEW_WAIT_MS);
+		err = fleet_tree_close(fleet, pi, FLEET_CLOSE_WAIT_MS);
 		pthread_mutex_lock(&fleet->lock);
 	}
 	*out_again = !err;
@@ -453,60 +491,6 @@ int fleet_tree_close(struct fleet *fleet, struct fleet_pi *pi, unsigned int wait
 	pthread_mutex_unlock(&fleet->lock);
 	free_tree(tree);
 	return err;
-}
-
-/* With the lock held. */
-static struct fleet_pi *find_called(struct fleet *fleet, const char *name)
-{
-	char id[FLEET_ID_MAX + 1];
-
-	return fleet_id_of(fleet, name, strlen(name), id) ? fleet_find(fleet, id) : NULL;
-}
-
-int fleet_find_serial(struct fleet *fleet, const char *word, char out[STATE_NAME_MAX + 1])
-{
-	const struct fleet_pi *pi;
-
-	pthread_mutex_lock(&fleet->lock);
-	pi = find_called(fleet, word);
-	if (pi)
-		memcpy(out, pi->record.id, strlen(pi->record.id) + 1);
-	pthread_mutex_unlock(&fleet->lock);
-	return pi ? 0 : -ENOENT;
-}
-
-int fleet_lend(struct fleet *fleet, const char *name)
-{
-	struct fleet_pi *pi;
-	int err;
-
-	pthread_mutex_lock(&fleet->lock);
-	pi = find_called(fleet, name);
-	if (pi) {
-		pi->lent++;
-		fleet_pin(pi);
-	}
-	pthread_mutex_unlock(&fleet->lock);
-	if (!pi)
-		return -ENOENT;
-	err = fleet_tree_close(fleet, pi, RENEW_WAIT_MS);
-	fleet_unpin(fleet, pi);
-	return err;
-}
-
-void fleet_take_back(struct fleet *fleet, const char *name)
-{
-	struct fleet_pi *pi;
-
-	pthread_mutex_lock(&fleet->lock);
-	pi = find_called(fleet, name);
-	if (pi && pi->lent) {
-		pi->lent--;
-		/* it may have been deleted, or made */
-		pi->absent_ms = 0;
-		pthread_cond_broadcast(&fleet->changed);
-	}
-	pthread_mutex_unlock(&fleet->lock);
 }
 
 /* Tidying ------------------------------------------------------------------------------------ */

@@ -1,0 +1,171 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# bramble serve when things go wrong below it: what a Pi has stays its own, and it goes on afterwards.
+. "$BRAMBLE_SOURCE/test/integration/lib.sh"
+. "$BRAMBLE_SOURCE/test/integration/lib_serve.sh"
+
+need nfs-ls nfs-cat curl python3 jq
+PATH=$BRAMBLE_BUILD/test/support:$PATH
+type -P nfs_edit >/dev/null || skip "libnfs was not there when this was built"
+serve_image
+
+nfs() { echo "nfs://127.0.0.1/$1?nfsport=12049&mountport=12049"; }
+mounts() { timeout 60 nfs-ls "$(nfs "$1")" >/dev/null 2>&1; }
+get() { curl -sf --max-time 20 "tftp://127.0.0.1:16069/$1"; }
+put() { nfs_edit "$(nfs "$2")" put "$1" "$3"; }
+
+# A client that keeps a handle: "mount PATH" gets one, "getattr" uses it, "lend NAME" and "return" are
+# what `bramble overlay` asks the server for. Each answers with a status.
+cat >client.py <<'PYTHON'
+import socket, struct, sys
+
+def string(text):
+    return struct.pack(">I", len(text)) + text + b"\0" * (-len(text) % 4)
+
+def call(program, procedure, arguments):
+    global xid
+    xid += 1
+    body = struct.pack(">10I", xid, 0, 2, program, 3, procedure, 0, 0, 0, 0) + arguments
+    with socket.create_connection(("127.0.0.1", 12049)) as s:
+        s.sendall(struct.pack(">I", 0x80000000 | len(body)) + body)
+        data = b""
+        while len(data) < 4 or len(data) < 4 + (struct.unpack(">I", data[:4])[0] & 0x7fffffff):
+            part = s.recv(65536)
+            assert part, "the server closed the connection"
+            data += part
+    return data[28:]
+
+xid, handle, loan = 1, None, None
+for line in sys.stdin:
+    word, *rest = line.split()
+    if word == "mount":
+        answer = call(100005, 1, string(rest[0].encode()))
+        status = struct.unpack(">I", answer[:4])[0]
+        if status == 0:
+            handle = answer[8:8 + struct.unpack(">I", answer[4:8])[0]]
+    elif word == "getattr":
+        status = struct.unpack(">I", call(100003, 1, string(handle))[:4])[0]
+    elif word == "lend":
+        loan = socket.socket(socket.AF_UNIX)
+        loan.connect(sys.argv[1])
+        words = b"lend\0" + rest[0].encode() + b"\0"
+        loan.sendall(b"brm1" + struct.pack(">II", len(words), 2) + words)
+        answer = loan.recv(12, socket.MSG_WAITALL)
+        status = struct.unpack(">III", answer)[2]
+    else:
+        loan.close()
+        status = 0
+    print(status, flush=True)
+PYTHON
+exec 3>&2
+coproc client { python3 client.py "$work/state/control" 2>&3; }
+# asks STATUS COMMAND: that is what the client gets
+asks() {
+	local status
+	echo "${*:2}" >&"${client[1]}"
+	read -r -t 60 status <&"${client[0]}" || fail "${*:2}: no answer"
+	[ "$status" = "$1" ] || fail "${*:2}: answered by $status, not $1"
+}
+# comes_to STATUS COMMAND: at last
+comes_to() {
+	local i status
+	for ((i = 0; i < 100; i++)); do
+		echo "${*:2}" >&"${client[1]}"
+		read -r -t 60 status <&"${client[0]}" || fail "${*:2}: no answer"
+		[ "$status" != "$1" ] || return 0
+		sleep 0.2
+	done
+	fail "${*:2}: answered by $status, not $1"
+}
+
+configure() {
+	cat >conf <<-TEXT
+		[server]
+		dhcp = off
+		tftp-port = 16069
+		nfs-port = 12049
+		mount-port = 0
+		portmap-port = 0
+		[image pi]
+		file = $image
+		$*
+	TEXT
+}
+reload() {
+	: >log
+	kill -HUP "$server"
+	serve_waits_for ' reloaded' || fail "no reload"
+}
+configure
+serve_start --config conf -v
+
+# Whose a tree is must be known after a crash: without a record nobody mounts it.
+mkdir "$work/state/pis/0000aaaa.new"
+! mounts 0000aaaa || fail "a Pi mounts its tree although that cannot be remembered"
+said log 'pis/0000aaaa cannot be saved'
+rmdir "$work/state/pis/0000aaaa.new"
+asks 0 mount /0000aaaa
+kill -KILL "$server"
+wait "$server" || true
+serve_start --config conf -v
+asks 0 getattr
+# One that is known may boot, and what could not be saved is saved later.
+mkdir "$work/state/pis/0000aaaa.new"
+bramble pi set 0000aaaa name=kitchen 2>err && fail "a name was not saved, and nobody said so"
+mounts 0000aaaa || fail "a Pi that is known cannot boot"
+rmdir "$work/state/pis/0000aaaa.new"
+for ((i = 0; i < 100; i++)); do
+	! grep -q 'name = kitchen' "$work/state/pis/0000aaaa" || break
+	sleep 0.1
+done
+grep -q 'name = kitchen' "$work/state/pis/0000aaaa" || fail "what was not saved at once never is"
+
+# A loan ends for the Pi that was lent, whatever it is called by then.
+asks 0 lend kitchen
+asks 10008 getattr
+bramble pi set 0000aaaa name=parlour
+bramble pi add 0000bbbb name=kitchen
+asks 0 return
+comes_to 0 getattr
+# One that could not be lent is not taken back from somebody else either.
+asks 1 lend 0000cccc
+bramble pi add 0000cccc
+asks 0 return
+
+# What it is told when its image is gone is no farewell.
+mv "$image" "$work/away.img"
+asks 0 lend 0000aaaa
+asks 0 return
+comes_to 5 getattr
+bramble status --json | jq -e '.pis[] | select(.serial == "0000aaaa").refused' >/dev/null ||
+	fail "status does not say that its overlay cannot be opened"
+mv "$work/away.img" "$image"
+comes_to 0 getattr
+bramble status --json | jq -e '.pis[] | select(.serial == "0000aaaa").refused == null' >/dev/null ||
+	fail "status goes on saying that its overlay cannot be opened"
+
+# A configuration without its image takes nothing from it.
+cp "$image" "$work/other.img"
+sed -i "s,^\[image pi\],[image other],; s,^file = .*,file = $work/other.img," conf
+reload
+asks 0 lend 0000aaaa
+asks 0 return
+comes_to 0 getattr
+
+# keep = yes keeps, also what was to be thrown away before.
+configure '[defaults]
+keep = until-reboot'
+reload
+echo mine >mine
+mounts 0000dddd || fail "0000dddd cannot mount its tree"
+put mine 0000dddd /etc/mine || fail "0000dddd cannot write"
+get 0000dddd/kernel8.img >/dev/null || fail "0000dddd gets no kernel"
+configure '[defaults]
+keep = yes'
+reload
+nfs-cat "$(nfs 0000dddd/etc/mine)" >/dev/null || fail "keep = yes lost what there was"
+configure '[defaults]
+keep = until-reboot'
+reload
+nfs-cat "$(nfs 0000dddd/etc/mine)" >/dev/null || fail "a kernel of long ago made it new"
+serve_stop
