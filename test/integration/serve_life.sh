@@ -180,6 +180,29 @@ serve_stop INT
 [ ! -e "$work/state/control" ] || fail "a socket is left"
 said log ' ended'
 
+# A command whose client does not read is waited for at the end, unless one says so twice.
+for ((i = 0; i < 4000; i++)); do
+	printf '[pi %08x]\n' $((i + 4096))
+done >>serve.conf
+serve_start --config serve.conf
+python3 -c 'import socket, struct, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.send(b"brm1" + struct.pack(">II", 15, 3) + b"pi\0list\0--json\0")
+s.recv(1)
+print("begun", flush=True)
+time.sleep(600)' "$work/state/control" >begun &
+at_end "kill $!"
+while ! grep -q begun begun; do sleep 0.02; done
+kill -TERM "$server"
+serve_waits_for 'Terminated: ends' || fail "the signal was not noticed"
+kill -0 "$server" || fail "a command was not waited for"
+kill -TERM "$server"
+status=0
+wait "$server" || status=$?
+[ $status = 143 ] || fail "the second signal ended it with $status"
+said log 'again: ends at once'
+
 # The errors of a configuration, all at once.
 cat >wrong.conf <<CONF
 [server]
