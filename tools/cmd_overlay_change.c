@@ -3,6 +3,7 @@
 #include "cmd_overlay.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -26,6 +27,10 @@ static void close_behind(int fd)
 		close(STDIN_FILENO);
 		close(STDOUT_FILENO);
 		close(STDERR_FILENO);
+		/* nor is a server that lends the overlay until we are gone */
+		if (fd > STDERR_FILENO + 1)
+			close_range(STDERR_FILENO + 1, (unsigned int)fd - 1, 0);
+		close_range((unsigned int)fd + 1, UINT_MAX, 0);
 		close(fd);
 		_exit(0);
 	}

@@ -18,11 +18,14 @@
 /* From now on the log is the journal's where stderr leads there. Before any thread starts. */
 void daemon_log_begin(void);
 
-/* From now on lines have a time in front, unless the journal has one; until then they are errors of a command. */
+/*
+ * From now on lines have a time in front, unless the journal has one; until then they are errors of a
+ * command.
+ */
 void daemon_log_events(void);
 void daemon_log_end(void);
 
-/* daemon_ports.c: sockets that are bound before anything else is done ----------------------------- */
+/* daemon_ports.c: sockets that are bound before anything else is done ------------------------ */
 
 enum daemon_port {
 	DAEMON_DHCP,
