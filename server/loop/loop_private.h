@@ -4,6 +4,8 @@
 #define BRAMBLE_LOOP_PRIVATE_H
 
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 
 #include "loop/loop.h"
 
@@ -16,14 +18,14 @@ struct work_queue {
 	size_t count;
 };
 
-/* The worker threads and what they give back; all under the lock. */
+/* The worker threads and what they give back. */
 struct work_pool {
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
+	/* For the loop: work that is done and posts, the last one first. */
+	_Atomic(struct loop_work *) finished;
+	atomic_size_t unfinished; /* work and posts whose callback of the loop is still to come */
+	sem_t wake; /* has one for each worker that was told to get up */
+	pthread_mutex_t lock; /* of the following */
 	struct work_queue waiting; /* for a worker */
-	struct work_queue finished; /* for the loop: work that is done, and posts */
-	size_t unfinished; /* work and posts whose callback of the loop is still to come */
-	bool notified; /* the loop was told that there is something in @finished */
 	bool ending;
 	bool waking; /* a worker was told to get up and did not yet */
 	unsigned int idle; /* workers that sleep, with the one that is getting up */

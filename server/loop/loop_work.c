@@ -3,7 +3,8 @@
  * Work for threads that may wait. To wake a thread costs both sides more than most work takes, so one
  * wakes as few as possible: whoever submits wakes one worker at most, which wakes the next one if
  * there is still more to do when it has got up; workers that are awake go on with whatever is there.
- * In the other direction the loop is told once, until it looks.
+ * In the other direction the loop is told once, until it looks. Workers sleep at a semaphore, since
+ * after pthread_cond_wait(3) each unlock of the mutex is a system call.
  */
 #include <assert.h>
 #include <errno.h>
@@ -49,14 +50,15 @@ int work_pool_init(struct work_pool *pool, unsigned int threads_max)
 	int err;
 
 	queue_init(&pool->waiting);
-	queue_init(&pool->finished);
+	atomic_init(&pool->finished, NULL);
+	atomic_init(&pool->unfinished, 0);
 	pool->threads_max = threads_max;
 	pool->ids = calloc(threads_max, sizeof(*pool->ids));
 	if (!pool->ids)
 		return -ENOMEM;
 	err = pthread_mutex_init(&pool->lock, NULL);
-	if (err == 0)
-		err = pthread_cond_init(&pool->wake, NULL);
+	if (err == 0 && sem_init(&pool->wake, 0, 0))
+		err = errno;
 	if (err)
 		free(pool->ids);
 	return -err;
@@ -67,27 +69,31 @@ void work_pool_finish(struct work_pool *pool)
 	pthread_mutex_lock(&pool->lock);
 	assert(!pool->waiting.first);
 	pool->ending = true;
-	pthread_cond_broadcast(&pool->wake);
 	pthread_mutex_unlock(&pool->lock);
 	/* only the loop's thread, which is this one, starts others */
 	for (unsigned int i = 0; i < pool->threads; i++)
+		sem_post(&pool->wake);
+	for (unsigned int i = 0; i < pool->threads; i++)
 		pthread_join(pool->ids[i], NULL);
-	pthread_cond_destroy(&pool->wake);
+	sem_destroy(&pool->wake);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool->ids);
 }
 
-/* Hands @work to the loop; the lock is held. Whether the loop has to be told. */
-static bool finish_locked(struct work_pool *pool, struct loop_work *work)
+/* Hands @work to the loop, which is told unless it was already. */
+static void finish(struct loop *loop, struct loop_work *work)
 {
-	bool tell = !pool->notified;
+	struct loop_work *before = atomic_load_explicit(&loop->pool.finished, memory_order_relaxed);
 
-	queue_push(&pool->finished, work);
-	pool->notified = true;
-	return tell;
+	do
+		work->next = before;
+	while (!atomic_compare_exchange_weak_explicit(&loop->pool.finished, &before, work,
+						      memory_order_release, memory_order_relaxed));
+	if (!before)
+		ev_async_send(loop->ev, &loop->finished);
 }
 
-/* Wakes one more worker if there is more to do; the lock is held. Whether to signal. */
+/* Whether one more worker is to get up, since there is more to do; the lock is held. */
 static bool wake_locked(struct work_pool *pool)
 {
 	if (!pool->waiting.first || pool->waking || pool->idle == 0)
@@ -105,14 +111,22 @@ static void serve_locked(struct work_pool *pool)
 
 	pthread_mutex_unlock(&pool->lock);
 	if (wake)
-		pthread_cond_signal(&pool->wake);
+		sem_post(&pool->wake);
 	work->run(work);
+	finish(loop, work);
 	pthread_mutex_lock(&pool->lock);
-	if (finish_locked(pool, work)) {
-		pthread_mutex_unlock(&pool->lock);
-		ev_async_send(loop->ev, &loop->finished);
-		pthread_mutex_lock(&pool->lock);
-	}
+}
+
+/* Until there is something to do; the lock is held, and let go meanwhile. */
+static void sleep_locked(struct work_pool *pool)
+{
+	pool->idle++;
+	pthread_mutex_unlock(&pool->lock);
+	while (sem_wait(&pool->wake))
+		; /* EINTR: of a debugger, say */
+	pthread_mutex_lock(&pool->lock);
+	pool->idle--;
+	pool->waking = false;
 }
 
 static void *serve(void *ctx)
@@ -121,14 +135,10 @@ static void *serve(void *ctx)
 
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->ending) {
-		if (pool->waiting.first) {
+		if (pool->waiting.first)
 			serve_locked(pool);
-			continue;
-		}
-		pool->idle++;
-		pthread_cond_wait(&pool->wake, &pool->lock);
-		pool->idle--;
-		pool->waking = false;
+		else
+			sleep_locked(pool);
 	}
 	pthread_mutex_unlock(&pool->lock);
 	return NULL;
@@ -166,52 +176,47 @@ void loop_work_submit(struct loop *loop, struct loop_work *work, loop_work_fn ru
 	work->loop = loop;
 	work->run = run;
 	work->done = done;
+	atomic_fetch_add(&pool->unfinished, 1);
 	pthread_mutex_lock(&pool->lock);
 	queue_push(&pool->waiting, work);
-	pool->unfinished++;
 	wake = wake_locked(pool);
 	if (pool->waiting.count > pool->idle && pool->threads < pool->threads_max)
 		start_thread(pool);
 	if (pool->threads == 0) {
 		log_warn("loop: no thread can be started: the loop waits itself");
 		queue_pop(&pool->waiting);
-		pool->unfinished--; /* the post counts */
 		pthread_mutex_unlock(&pool->lock);
 		work->run(work);
-		loop_post(loop, work, done);
+		finish(loop, work);
 		return;
 	}
 	pthread_mutex_unlock(&pool->lock);
 	if (wake)
-		pthread_cond_signal(&pool->wake);
+		sem_post(&pool->wake);
 }
 
 void loop_post(struct loop *loop, struct loop_work *work, loop_work_fn run)
 {
-	bool tell;
-
 	work->loop = loop;
 	work->done = run;
-	pthread_mutex_lock(&loop->pool.lock);
-	loop->pool.unfinished++;
-	tell = finish_locked(&loop->pool, work);
-	pthread_mutex_unlock(&loop->pool.lock);
-	if (tell)
-		ev_async_send(loop->ev, &loop->finished);
+	atomic_fetch_add(&loop->pool.unfinished, 1);
+	finish(loop, work);
 }
 
 void loop_run_finished(struct loop *loop)
 {
-	struct work_pool *pool = &loop->pool;
-	struct loop_work *work;
+	struct loop_work *last =
+		atomic_exchange_explicit(&loop->pool.finished, NULL, memory_order_acquire);
+	struct loop_work *work = NULL;
 	struct loop_work *next;
+	size_t count = 0;
 
-	pthread_mutex_lock(&pool->lock);
-	work = pool->finished.first;
-	pool->unfinished -= pool->finished.count;
-	queue_init(&pool->finished);
-	pool->notified = false;
-	pthread_mutex_unlock(&pool->lock);
+	for (; last; last = next, count++) {
+		next = last->next;
+		last->next = work;
+		work = last;
+	}
+	atomic_fetch_sub(&loop->pool.unfinished, count);
 	for (; work; work = next) {
 		next = work->next; /* its callback may free it */
 		work->done(work);
@@ -220,11 +225,5 @@ void loop_run_finished(struct loop *loop)
 
 bool loop_is_idle(struct loop *loop)
 {
-	struct work_pool *pool = &loop->pool;
-	bool idle;
-
-	pthread_mutex_lock(&pool->lock);
-	idle = pool->unfinished == 0;
-	pthread_mutex_unlock(&pool->lock);
-	return idle;
+	return atomic_load(&loop->pool.unfinished) == 0;
 }
