@@ -189,6 +189,9 @@ int nfs_read(struct nfs_op *op)
 		return nfs_fail_attr(op, err, &attr);
 	if (offset < attr.attr.size)
 		want = (size_t)min_u64(min_u64(count, op->transfer_max), attr.attr.size - offset);
+	/* the file may have grown since this call found that it would have to wait */
+	if (op->out)
+		want = (size_t)min_u64(want, op->room - NFS_WORD - READ_HEAD);
 	if (give_file(op, offset, want)) {
 		p = nfs_answer(op, 0, READ_HEAD);
 		return p ? nfs_answered(op, put_read_head(p, &attr, offset, want)) : -ENOMEM;

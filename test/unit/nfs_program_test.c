@@ -217,6 +217,36 @@ static void what_would_wait_is_answered_the_same_by_a_worker(void **state)
 	assert_true(fake_work_count() > before + ARRAY_SIZE(readings));
 }
 
+static void a_file_may_grow_while_a_read_waits(void **state)
+{
+	struct world *w = *state;
+	struct fake_call call;
+	struct args args;
+	unsigned int waited = 0;
+
+	begin_args(w, &args, w->f.fstab);
+	add_words(add_words(&args, 2, 0), 1, 1000);
+	fake_work_defer(true);
+	/* at every place where it might have to wait: with room for an answer, and without */
+	for (unsigned int one_of = 1; one_of < 40; one_of++) {
+		const struct tree_setattr seven = {.valid = TREE_SET_SIZE, .size = 7};
+		const struct tree_setattr more = {.valid = TREE_SET_SIZE, .size = 900};
+
+		assert_int_equal(tree_setattr(w->f.tree, w->f.fstab, &seven, NULL), 0);
+		w->flaky->one_of = one_of;
+		init(&call, 1, 6, &args);
+		fake_call_make(&call);
+		w->flaky->one_of = 0;
+		waited += call.end == FAKE_OPEN;
+		assert_int_equal(tree_setattr(w->f.tree, w->f.fstab, &more, NULL), 0);
+		fake_work_run();
+		assert_int_equal(status_of(&call), NFS3_OK);
+		fake_call_finish(&call);
+	}
+	fake_work_defer(false);
+	assert_true(waited > 0);
+}
+
 static void a_call_that_comes_while_it_is_carried_out_is_dropped(void **state)
 {
 	struct world *w = *state;
@@ -453,6 +483,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(reading_needs_no_worker),
 		TEST(what_would_wait_is_answered_the_same_by_a_worker),
+		TEST(a_file_may_grow_while_a_read_waits),
 		TEST(a_call_that_comes_while_it_is_carried_out_is_dropped),
 		TEST(a_call_whose_connection_has_ended_is_answered_to_the_next_one),
 		TEST(calls_that_may_be_repeated_are_carried_out_again),
