@@ -146,7 +146,32 @@ static void policy(void *ctx, const struct dhcp_client *client, struct dhcp_poli
 		bind_machine(pi, &mac, machine.model);
 	if (wanted)
 		fill(fleet, pi, listed, machine.model, out);
+	/* its system, which does not say what it is, has the address that its boot ROM had */
+	pi = fleet_find_mac(fleet, &mac);
+	if (!listed && pi && pi->listed)
+		out->address = pi->listed->address;
 	pthread_mutex_unlock(&fleet->lock);
+}
+
+static bool reserved(void *ctx, struct in_addr address, const uint8_t bytes[DHCP_MAC_BYTES])
+{
+	struct fleet *fleet = ctx;
+	const struct config_pi *owner = NULL;
+	const struct fleet_pi *pi;
+	struct pi_mac mac;
+	bool its_own;
+
+	memcpy(mac.bytes, bytes, sizeof(mac.bytes));
+	pthread_mutex_lock(&fleet->lock);
+	for (size_t i = 0; i < fleet->config->pis_count && !owner; i++) {
+		if (fleet->config->pis[i].address.s_addr == address.s_addr)
+			owner = &fleet->config->pis[i];
+	}
+	pi = fleet_find_mac(fleet, &mac);
+	its_own =
+		owner && (owner == find_listed(fleet->config, &mac) || (pi && pi->listed == owner));
+	pthread_mutex_unlock(&fleet->lock);
+	return owner && !its_own;
 }
 
 static void answered(void *ctx, const struct dhcp_client *client, const char *what,
@@ -177,5 +202,6 @@ static void answered(void *ctx, const struct dhcp_client *client, const char *wh
 
 struct dhcp_site fleet_dhcp_site(struct fleet *fleet)
 {
-	return (struct dhcp_site){.policy = policy, .answered = answered, .ctx = fleet};
+	return (struct dhcp_site){
+		.policy = policy, .answered = answered, .reserved = reserved, .ctx = fleet};
 }
