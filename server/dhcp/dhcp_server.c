@@ -382,6 +382,7 @@ static int open_socket(struct dhcp_server *server, struct loop_udp *udp,
 			    .sin_addr.s_addr = htonl(INADDR_ANY)},
 		.interface = options->interface,
 		.broadcast = true,
+		.fragments = true,
 		.fd = fd,
 	};
 

@@ -170,6 +170,7 @@ struct loop_udp_options {
 	const char *interface; /* SO_BINDTODEVICE; NULL: all */
 	bool reuse; /* SO_REUSEADDR: others may have the port on another address or interface */
 	bool broadcast; /* may send to broadcast addresses */
+	bool fragments; /* routers may cut what is too long (no DF), as boot ROMs know it */
 	int fd; /* taken over instead of a new one (socket activation); 0 or less: none */
 };
 

@@ -152,6 +152,13 @@ static int bind_to_interface(int fd, const char *name)
 											  : 0;
 }
 
+static int allow_fragments(int fd)
+{
+	int never = IP_PMTUDISC_DONT;
+
+	return setsockopt(fd, IPPROTO_IP, IP_MTU_DISCOVER, &never, sizeof(never)) ? -errno : 0;
+}
+
 /* Makes @fd what @options say. */
 static int set_up(int fd, const struct loop_udp_options *options)
 {
@@ -162,6 +169,8 @@ static int set_up(int fd, const struct loop_udp_options *options)
 		err = set_option(fd, SOL_SOCKET, SO_REUSEADDR);
 	if (err == 0 && options->broadcast)
 		err = set_option(fd, SOL_SOCKET, SO_BROADCAST);
+	if (err == 0 && options->fragments)
+		err = allow_fragments(fd);
 	if (err == 0 && !options->peer)
 		err = set_option(fd, IPPROTO_IP, IP_PKTINFO);
 	if (err)

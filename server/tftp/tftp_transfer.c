@@ -388,6 +388,7 @@ static int create(struct tftp_server *server, const struct loop_datagram *datagr
 		.address = {.sin_family = AF_INET, .sin_addr = datagram->to},
 		.peer = &datagram->from,
 		.interface = server->interface[0] ? server->interface : NULL,
+		.fragments = true,
 	};
 	int err;
 
