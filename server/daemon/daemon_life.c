@@ -186,6 +186,8 @@ void daemon_life_end(struct daemon *d)
 	loop_timer_stop(&d->tick);
 	loop_timer_stop(&d->watchdog);
 	loop_timer_stop(&d->ending);
+	/* first, or one that has arrived and was not seen yet would end us */
+	signal(SIGHUP, SIG_IGN);
 	loop_signal_stop(d->loop, &d->hangup);
 	loop_signal_stop(d->loop, &d->terminate);
 	loop_signal_stop(d->loop, &d->interrupt);

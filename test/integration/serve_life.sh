@@ -180,11 +180,20 @@ serve_stop INT
 [ ! -e "$work/state/control" ] || fail "a socket is left"
 said log ' ended'
 
+# To reload makes no sense at the end, and does no harm.
+for ((i = 0; i < 10; i++)); do
+	serve_start --config serve.conf
+	kill -HUP "$server"
+	kill -HUP "$server"
+	serve_stop
+done
+
 # A command whose client does not read is waited for at the end, unless one says so twice.
 for ((i = 0; i < 4000; i++)); do
 	printf '[pi %08x]\n' $((i + 4096))
 done >>serve.conf
 serve_start --config serve.conf
+: >begun
 python3 -c 'import socket, struct, sys, time
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
