@@ -18,6 +18,9 @@
 /* How long the end waits for calls under way. */
 #define END_WAIT_MS 10000u
 
+/* How often it is looked what became of the images' files. */
+#define IMAGES_MS 5000u
+
 static int open_folder(struct fleet *fleet)
 {
 	CLEANUP(closep) int state = open(state_path(fleet->state), O_DIRECTORY | O_CLOEXEC);
@@ -52,6 +55,7 @@ static int meet_listed(struct fleet *fleet)
 	for (size_t i = 0; i < fleet->config->pis_count; i++) {
 		const struct config_pi *listed = &fleet->config->pis[i];
 		char id[FLEET_ID_MAX + 1];
+		struct fleet_pi *pi;
 		struct pi_mac mac;
 
 		snprintf(id, sizeof(id), "%s", listed->serial);
@@ -59,8 +63,11 @@ static int meet_listed(struct fleet *fleet)
 			memcpy(mac.bytes, listed->mac, sizeof(mac.bytes));
 			pi_mac_format(&mac, '-', id);
 		}
-		if (!fleet_meet(fleet, id))
+		pi = fleet_meet(fleet, id);
+		if (!pi)
 			return -ENOMEM;
+		/* at once: a guest might be forgotten for the next one */
+		fleet_list(fleet, pi);
 	}
 	for (size_t i = 0; i < fleet->pis_count; i++)
 		fleet_list(fleet, fleet->pis[i]);
@@ -156,15 +163,11 @@ int fleet_destroy(struct fleet *fleet)
 	fleet->hooks = (struct fleet_hooks){.ctx = NULL};
 	err = close_pis(fleet);
 	saved = fleet->state && fleet->pis_folder >= 0 ? fleet_save_records(fleet) : 0;
-	for (size_t i = 0; i < fleet->shared_count; i++) {
-		stack_close(fleet->shared[i]->stack);
-		free(fleet->shared[i]->file);
-		free(fleet->shared[i]);
-	}
+	fleet_shared_close(fleet);
 	for (size_t i = 0; i < fleet->pis_count; i++)
 		free(fleet->pis[i]);
-	free(fleet->shared);
 	free(fleet->pis);
+	free(fleet->forgotten);
 	stack_pool_destroy(fleet->pool);
 	store_writer_destroy(fleet->writer);
 	if (fleet->pis_folder >= 0)
@@ -176,13 +179,23 @@ int fleet_destroy(struct fleet *fleet)
 
 int fleet_reload(struct fleet *fleet, const struct config *config)
 {
-	int err = open_images(fleet, config);
+	const struct config *before;
+	int err;
 
+	fleet_shared_look(fleet);
+	err = open_images(fleet, config);
 	if (err)
 		return err;
 	pthread_mutex_lock(&fleet->lock);
+	before = fleet->config;
 	fleet->config = config;
 	err = meet_listed(fleet);
+	if (err) {
+		/* nobody is to be tied to what the caller frees now */
+		fleet->config = before;
+		for (size_t i = 0; i < fleet->pis_count; i++)
+			fleet_list(fleet, fleet->pis[i]);
+	}
 	pthread_mutex_unlock(&fleet->lock);
 	return err;
 }
@@ -249,6 +262,9 @@ static bool look(struct fleet_pi *pi)
 	char label[FLEET_LABEL_MAX];
 	uint64_t changes;
 
+	/* connections use its tree as long as they are there */
+	if (pi->tree && pi->tree->ready && pi->tree->users)
+		pi->record.last_seen = fleet_wall();
 	if (pi->phase == FLEET_MOUNTED && pi->tree && pi->tree->ready) {
 		changes = __atomic_load_n(&pi->tree->export.changes, __ATOMIC_RELAXED);
 		if (changes != pi->changes) {
@@ -261,12 +277,16 @@ static bool look(struct fleet_pi *pi)
 
 void fleet_tick(struct fleet *fleet)
 {
-	bool work = false;
+	const uint64_t now = fleet_ms();
+	bool work = now - fleet->looked_ms >= IMAGES_MS;
 
 	pthread_mutex_lock(&fleet->lock);
+	work = work || fleet->forgotten_count;
 	for (size_t i = 0; i < fleet->pis_count; i++)
 		work = look(fleet->pis[i]) || work;
 	pthread_mutex_unlock(&fleet->lock);
+	if (now - fleet->looked_ms >= IMAGES_MS)
+		fleet->looked_ms = now;
 	if (work)
 		fleet_tidy(fleet);
 }

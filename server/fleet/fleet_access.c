@@ -203,16 +203,20 @@ int fleet_may_load(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_
 	return is_elsewhere(pi, peer, why) ? -EACCES : 0;
 }
 
-bool fleet_may_join(struct fleet *fleet)
+bool fleet_bucket_take(struct fleet_bucket *bucket, unsigned int max, unsigned int interval_ms)
 {
 	uint64_t now = fleet_ms();
-	uint64_t earned = (now - fleet->joins_ms) / JOIN_INTERVAL_MS;
+	uint64_t earned = (now - bucket->ms) / interval_ms;
 
-	/* a bucket that fills again by one in each interval */
-	fleet->joins = earned >= fleet->joins ? 0 : fleet->joins - (unsigned int)earned;
-	fleet->joins_ms = fleet->joins ? fleet->joins_ms + earned * JOIN_INTERVAL_MS : now;
-	if (fleet->joins >= JOINS_MAX)
+	bucket->used = earned >= bucket->used ? 0 : bucket->used - (unsigned int)earned;
+	bucket->ms = bucket->used ? bucket->ms + earned * interval_ms : now;
+	if (bucket->used >= max)
 		return false;
-	fleet->joins++;
+	bucket->used++;
 	return true;
+}
+
+bool fleet_may_join(struct fleet *fleet)
+{
+	return fleet_bucket_take(&fleet->joins, JOINS_MAX, JOIN_INTERVAL_MS);
 }

@@ -318,19 +318,20 @@ static int do_remove(struct fleet *fleet, int argc, char **argv, bool json, FILE
 {
 	char id[FLEET_ID_MAX + 1];
 	const struct fleet_pi *pi = NULL;
-	bool listed;
+	bool found, listed;
 	int failed;
 
 	(void)argc;
 	(void)json;
 	(void)out;
 	pthread_mutex_lock(&fleet->lock);
-	if (find_id(fleet, argv[0], id, err))
+	found = find_id(fleet, argv[0], id, err);
+	if (found)
 		pi = fleet_find(fleet, id);
 	listed = pi && pi->listed;
 	pthread_mutex_unlock(&fleet->lock);
 	if (!pi)
-		return unknown(argv[0], err);
+		return found ? unknown(argv[0], err) : FAILED;
 	if (listed) {
 		fprintf(err, "bramble: pi: %s: is in the configuration: remove it there\n",
 			argv[0]);

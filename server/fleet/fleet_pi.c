@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The Pis that are known: finding them, what holds for each, and their records in STATE/pis. */
+/* The Pis that are known: finding them, what holds for each, and who is forgotten. */
 #include "fleet/fleet_private.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/log.h"
-#include "keyfile/keyfile.h"
-
-/* Bytes of the longest record. */
-#define RECORD_BYTES_MAX 16384u
 
 /* Pis that are not ours, but were seen: more are forgotten, those first that were seen longest ago. */
 #define GUESTS_MAX 1024u
+
+/* Lines of the log about who is refused: so many at once, and then one more in each interval. */
+#define REFUSALS_MAX 256u
+#define REFUSAL_INTERVAL_MS 1000u
 
 uint64_t fleet_ms(void)
 {
@@ -222,9 +219,10 @@ void fleet_refuse(struct fleet *fleet, const char *id, struct in_addr address, c
 		snprintf(stranger->id, sizeof(stranger->id), "%s", id);
 	}
 	inet_ntop(AF_INET, &address, text, sizeof(text));
-	/* one that tries again and again need not fill the log */
-	if (stranger->seen == 0 || fleet_wall() - stranger->seen >= 60 ||
-	    strcmp(stranger->why, why) != 0)
+	/* neither one that tries again and again nor one with many names is to fill the log */
+	if ((stranger->seen == 0 || fleet_wall() - stranger->seen >= 60 ||
+	     strcmp(stranger->why, why) != 0) &&
+	    fleet_bucket_take(&fleet->refusals, REFUSALS_MAX, REFUSAL_INTERVAL_MS))
 		log_warn("pi %s: refused: %s: %s", id, text, why);
 	stranger->address = address;
 	stranger->seen = fleet_wall();
@@ -233,7 +231,7 @@ void fleet_refuse(struct fleet *fleet, const char *id, struct in_addr address, c
 
 /* Keeping ------------------------------------------------------------------------------------ */
 
-static int add(struct fleet *fleet, struct fleet_pi *pi)
+int fleet_add(struct fleet *fleet, struct fleet_pi *pi)
 {
 	struct fleet_pi **more =
 		reallocarray(fleet->pis, fleet->pis_count + 1, sizeof(struct fleet_pi *));
@@ -251,8 +249,28 @@ static bool is_guest(const struct fleet_pi *pi)
 	return !fleet_is_ours(pi) && !pi->tree && !pi->pins && !pi->lent;
 }
 
-/* Makes room for one more that is not ours. Files of guests stay until the next start: few. */
-static void forget_a_guest(struct fleet *fleet)
+static bool is_older(const struct fleet_pi *a, const struct fleet_pi *b)
+{
+	if (a->seen_ms != b->seen_ms)
+		return a->seen_ms < b->seen_ms;
+	return a->record.last_seen < b->record.last_seen;
+}
+
+/* Its file is removed by a worker. */
+static void note_forgotten(struct fleet *fleet, const struct fleet_pi *pi)
+{
+	char(*more)[FLEET_ID_MAX + 1];
+
+	if (!pi->filed)
+		return;
+	more = reallocarray(fleet->forgotten, fleet->forgotten_count + 1, sizeof(*more));
+	if (!more)
+		return;
+	memcpy(more[fleet->forgotten_count++], pi->record.id, sizeof(*more));
+	fleet->forgotten = more;
+}
+
+bool fleet_forget_a_guest(struct fleet *fleet)
 {
 	size_t guests = 0;
 	size_t oldest = 0;
@@ -260,14 +278,15 @@ static void forget_a_guest(struct fleet *fleet)
 	for (size_t i = 0; i < fleet->pis_count; i++) {
 		if (!is_guest(fleet->pis[i]))
 			continue;
-		if (guests++ == 0 || fleet->pis[i]->seen_ms < fleet->pis[oldest]->seen_ms)
+		if (guests++ == 0 || is_older(fleet->pis[i], fleet->pis[oldest]))
 			oldest = i;
 	}
 	if (guests < GUESTS_MAX)
-		return;
-	unlinkat(fleet->pis_folder, fleet->pis[oldest]->record.id, 0);
+		return false;
+	note_forgotten(fleet, fleet->pis[oldest]);
 	free(fleet->pis[oldest]);
 	fleet->pis[oldest] = fleet->pis[--fleet->pis_count];
+	return true;
 }
 
 struct fleet_pi *fleet_meet(struct fleet *fleet, const char *id)
@@ -276,14 +295,14 @@ struct fleet_pi *fleet_meet(struct fleet *fleet, const char *id)
 
 	if (pi)
 		return pi;
-	forget_a_guest(fleet);
+	fleet_forget_a_guest(fleet);
 	pi = calloc(1, sizeof(*pi));
 	if (!pi)
 		return NULL;
 	snprintf(pi->record.id, sizeof(pi->record.id), "%s", id);
 	pi->record.keep = -1;
 	pi->record.first_seen = fleet_wall();
-	if (add(fleet, pi)) {
+	if (fleet_add(fleet, pi)) {
 		free(pi);
 		return NULL;
 	}
@@ -302,166 +321,4 @@ void fleet_unpin(struct fleet *fleet, struct fleet_pi *pi)
 	pthread_mutex_lock(&fleet->lock);
 	pi->pins--;
 	pthread_mutex_unlock(&fleet->lock);
-}
-
-static int load_one(struct fleet *fleet, const char *name)
-{
-	CLEANUP(freep) struct fleet_pi *pi = calloc(1, sizeof(*pi));
-	CLEANUP(freep) char *text = NULL;
-	size_t len;
-	int err;
-
-	if (!pi)
-		return -ENOMEM;
-	err = keyfile_read(fleet->pis_folder, name, RECORD_BYTES_MAX, &text, &len);
-	if (err) {
-		log_error("%s/pis/%s: %s", state_path(fleet->state), name, strerror(-err));
-		return err;
-	}
-	err = fleet_record_parse(name, text, len, &pi->record);
-	if (err)
-		return err;
-	if (strcmp(pi->record.id, name) != 0) {
-		log_error("%s/pis/%s: is that of %s", state_path(fleet->state), name,
-			  pi->record.id);
-		return -EUCLEAN;
-	}
-	err = add(fleet, pi);
-	if (!err)
-		TAKE(pi);
-	return err;
-}
-
-int fleet_load_records(struct fleet *fleet)
-{
-	int again = dup(fleet->pis_folder);
-	DIR *folder = again < 0 ? NULL : fdopendir(again);
-	const struct dirent *entry;
-	int err = 0;
-
-	if (!folder) {
-		err = -errno;
-		if (again >= 0)
-			close(again);
-		return err;
-	}
-	rewinddir(folder);
-	/* a damaged one is logged, and stays: the others must boot */
-	while (err != -ENOMEM && (entry = readdir(folder))) {
-		size_t len = strlen(entry->d_name);
-
-		if (!state_name_is_valid(entry->d_name))
-			continue;
-		if (len > 4 && strcmp(entry->d_name + len - 4, ".new") == 0)
-			unlinkat(fleet->pis_folder, entry->d_name, 0);
-		else
-			err = load_one(fleet, entry->d_name);
-	}
-	closedir(folder);
-	return err == -ENOMEM ? err : 0;
-}
-
-static int write_record(struct fleet *fleet, const struct fleet_record *record)
-{
-	CLEANUP(freep) char *text = NULL;
-	int err = fleet_record_format(record, &text);
-
-	return err ? err : keyfile_replace(fleet->pis_folder, record->id, text);
-}
-
-/* With the lock held. A record that cannot be saved is tried again and again, but told of once. */
-static void note_saved(struct fleet *fleet, const struct fleet_record *record, int err)
-{
-	struct fleet_pi *pi = fleet_find(fleet, record->id);
-
-	if (err && !(pi && pi->unsavable))
-		log_error("pi %s: %s/pis/%s cannot be saved: %s", record->id,
-			  state_path(fleet->state), record->id, strerror(-err));
-	if (!pi)
-		return;
-	pi->unsavable = err != 0;
-	if (err)
-		pi->dirty = true;
-	else if (memcmp(pi->record.overlay, record->overlay, sizeof(record->overlay)) == 0)
-		pi->unsaved = false;
-}
-
-/* @pi NULL: the one called @id, if it is there and dirty. Two that save one at once would put the older one last. */
-static int save_one(struct fleet *fleet, struct fleet_pi *pi, const char *id)
-{
-	CLEANUP(freep) struct fleet_record *record = malloc(sizeof(*record));
-	int err = 0;
-
-	if (!record)
-		return -ENOMEM;
-	pthread_mutex_lock(&fleet->saving);
-	pthread_mutex_lock(&fleet->lock);
-	if (!pi)
-		pi = fleet_find(fleet, id);
-	if (!pi || !pi->dirty) {
-		pthread_mutex_unlock(&fleet->lock);
-		pthread_mutex_unlock(&fleet->saving);
-		return 0;
-	}
-	*record = pi->record;
-	pi->dirty = false;
-	pthread_mutex_unlock(&fleet->lock);
-	err = write_record(fleet, record);
-	pthread_mutex_lock(&fleet->lock);
-	note_saved(fleet, record, err);
-	pthread_mutex_unlock(&fleet->lock);
-	pthread_mutex_unlock(&fleet->saving);
-	return err;
-}
-
-int fleet_save_pi(struct fleet *fleet, struct fleet_pi *pi)
-{
-	return save_one(fleet, pi, NULL);
-}
-
-/* The ids of all that are to be saved, to be freed; NULL: no memory. */
-static char (*list_dirty(struct fleet *fleet, size_t *out_count))[FLEET_ID_MAX + 1]
-{
-	char(*ids)[FLEET_ID_MAX + 1];
-	size_t count = 0;
-
-	pthread_mutex_lock(&fleet->lock);
-	for (size_t i = 0; i < fleet->pis_count; i++)
-		count += fleet->pis[i]->dirty;
-	ids = calloc(count + 1, sizeof(*ids));
-	for (size_t i = 0, used = 0; ids && i < fleet->pis_count; i++) {
-		if (fleet->pis[i]->dirty)
-			memcpy(ids[used++], fleet->pis[i]->record.id, sizeof(*ids));
-	}
-	pthread_mutex_unlock(&fleet->lock);
-	*out_count = count;
-	return ids;
-}
-
-int fleet_save_records(struct fleet *fleet)
-{
-	size_t count;
-	char(*ids)[FLEET_ID_MAX + 1] = list_dirty(fleet, &count);
-	int first = ids ? 0 : -ENOMEM;
-
-	for (size_t i = 0; ids && i < count; i++) {
-		int err = save_one(fleet, NULL, ids[i]);
-
-		first = first ? first : err;
-	}
-	free(ids);
-	return first;
-}
-
-int fleet_remove_record(struct fleet *fleet, const char *id)
-{
-	int err = 0;
-
-	pthread_mutex_lock(&fleet->saving);
-	if (unlinkat(fleet->pis_folder, id, 0) < 0 && errno != ENOENT)
-		err = -errno;
-	else if (fsync(fleet->pis_folder) < 0)
-		err = -errno;
-	pthread_mutex_unlock(&fleet->saving);
-	return err;
 }

@@ -73,6 +73,7 @@ struct fleet_pi {
 	bool dirty; /* the record is to be saved */
 	bool unsaved; /* not with its present overlay, whose handles it would be lost without */
 	bool unsavable; /* the last try has failed */
+	bool filed; /* the record is in STATE/pis, at least an older one */
 	unsigned int pins; /* who uses it without the lock: it is not freed */
 	const struct config_pi *listed; /* borrowed from the configuration; NULL */
 	enum fleet_phase phase;
@@ -111,6 +112,8 @@ struct fleet_tree {
 	char *file;
 	int partition;
 	char base[STATE_NAME_MAX + 1];
+	enum stack_image_state image; /* what became of the file */
+	uint64_t looked_ms; /* when it was looked at */
 };
 
 /* An overlay that is lent. */
@@ -128,6 +131,15 @@ struct fleet_stranger {
 	char why[96];
 };
 #define FLEET_STRANGERS 32u
+
+/* What may be done so often at once, and then once more in each interval. */
+struct fleet_bucket {
+	uint64_t ms; /* up to when it was counted */
+	unsigned int used;
+};
+
+/* Whether it may be done now, which is counted. */
+bool fleet_bucket_take(struct fleet_bucket *bucket, unsigned int max, unsigned int interval_ms);
 
 struct fleet {
 	struct loop *loop; /* borrowed */
@@ -147,9 +159,12 @@ struct fleet {
 	size_t shared_count;
 	struct fleet_stranger strangers[FLEET_STRANGERS];
 	size_t strangers_next;
-	uint64_t joins_ms; /* see fleet_may_join */
-	unsigned int joins;
+	struct fleet_bucket joins; /* see fleet_may_join */
+	struct fleet_bucket refusals; /* that were logged */
+	char (*forgotten)[FLEET_ID_MAX + 1]; /* guests whose files are to be removed */
+	size_t forgotten_count;
 	struct fleet_hooks hooks;
+	uint64_t looked_ms; /* when the images were looked at last; the loop's thread alone */
 	unsigned int working; /* items of work with the loop's workers; the loop's thread alone */
 };
 
@@ -173,6 +188,11 @@ struct fleet_pi *fleet_find_address(const struct fleet *fleet, struct in_addr ad
 
 /* Finds or makes it; NULL: no memory, or too many that are not ours. */
 struct fleet_pi *fleet_meet(struct fleet *fleet, const char *id);
+
+int fleet_add(struct fleet *fleet, struct fleet_pi *pi);
+
+/* Forgets the guest that was seen longest ago, if there are too many. */
+bool fleet_forget_a_guest(struct fleet *fleet);
 
 /* Keeps it from being freed while the lock is not held. fleet_unpin takes the lock, and accepts NULL. */
 void fleet_pin(struct fleet_pi *pi);
@@ -199,7 +219,7 @@ const char *fleet_base(const struct fleet *fleet, const struct fleet_pi *pi);
 void fleet_refuse(struct fleet *fleet, const char *id, struct in_addr address, const char *why);
 
 /*
- * Without the lock: reads STATE/pis; writes the records that are dirty, which those stay that cannot be
+ * fleet_save.c. Without the lock: reads STATE/pis; writes the records that are dirty, which those stay that cannot be
  * written (logged); that of one, which is pinned; removes one.
  */
 int fleet_load_records(struct fleet *fleet);
@@ -257,9 +277,6 @@ bool fleet_is_other(const struct fleet_pi *pi, const struct pi_mac *mac);
  */
 int fleet_tree_open(struct fleet *fleet, struct fleet_pi *pi, bool make, struct fleet_tree **out);
 
-/* One more user of the tree that Pis without one of their own see. */
-int fleet_tree_share(struct fleet *fleet, const struct config_image *image, const char *base,
-		     struct fleet_tree **out);
 void fleet_tree_put(struct fleet *fleet, struct fleet_tree *tree);
 
 /* How long a Pi's overlay that is wanted for something else waits for calls that are under way. */
@@ -268,8 +285,24 @@ void fleet_tree_put(struct fleet *fleet, struct fleet_tree *tree);
 /* Closes the Pi's own tree when its users are gone; waits @wait_ms for them. -EBUSY. */
 int fleet_tree_close(struct fleet *fleet, struct fleet_pi *pi, unsigned int wait_ms);
 
+/* Notes the directory that the firmware sees. */
+void fleet_tree_find_boot(struct fleet_tree *tree);
+void fleet_tree_free(struct fleet_tree *tree);
+
 /* Work for the loop's workers: closes what is idle, saves records. From the tick. */
 void fleet_tidy(struct fleet *fleet);
+
+/* fleet_shared.c. Without the lock. ------------------------------------------------------------ */
+
+/* One more user of the tree that Pis without one of their own see. Ended by fleet_tree_put. */
+int fleet_tree_share(struct fleet *fleet, const struct config_image *image, const char *base,
+		     struct fleet_tree **out);
+
+/* In a worker: what became of the images' files; an image that is another one is opened anew. */
+void fleet_shared_look(struct fleet *fleet);
+
+/* At the end. */
+void fleet_shared_close(struct fleet *fleet);
 
 /* fleet_provision.c: without the lock, in a worker. ------------------------------------------- */
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Opening and closing trees: a Pi's own overlay, and what Pis without one see.
+ * Opening and closing trees: a Pi's own overlay.
  *
- * A tree is in fleet_pi->tree or fleet->shared from the moment that somebody opens it; others wait
- * until it is ready. It is closed when its users are gone: by whoever wants the overlay for something
+ * A tree is in fleet_pi->tree from the moment that somebody opens it; others wait until it is ready. It
+ * is closed when its users are gone: by whoever wants the overlay for something
  * else, at the end, or after it was idle for a while.
  */
 #include "fleet/fleet_private.h"
@@ -22,7 +22,7 @@
 #define LENT_WAIT_MS 1000u
 #define LENT_WAITING_MAX 2u
 
-static void free_tree(struct fleet_tree *tree)
+void fleet_tree_free(struct fleet_tree *tree)
 {
 	if (!tree)
 		return;
@@ -38,8 +38,7 @@ static void wait_until(struct fleet *fleet, uint64_t ms)
 	pthread_cond_timedwait(&fleet->changed, &fleet->lock, &until);
 }
 
-/* The directory that the firmware sees. */
-static void find_boot(struct fleet_tree *tree)
+void fleet_tree_find_boot(struct fleet_tree *tree)
 {
 	size_t count;
 	const struct stack_volume *volumes = stack_volumes(tree->stack, &count);
@@ -159,7 +158,7 @@ static int open_own(struct fleet *fleet, struct opening *opening, struct fleet_t
 		return err;
 	}
 	tree->export.squash_root = opening->rules->root_squash;
-	find_boot(tree);
+	fleet_tree_find_boot(tree);
 	return 0;
 }
 
@@ -202,7 +201,7 @@ static void settle(struct fleet *fleet, struct fleet_pi *pi, const struct openin
 			pi->absent_ms = fleet_ms();
 		else if (err != -EBUSY)
 			note_failed(pi, err);
-		free_tree(tree);
+		fleet_tree_free(tree);
 	} else {
 		if (pi->failed)
 			pi->refused[0] = '\0';
@@ -320,97 +319,6 @@ int fleet_tree_open(struct fleet *fleet, struct fleet_pi *pi, bool make, struct 
 	return err;
 }
 
-/* Shared trees ------------------------------------------------------------------------------- */
-
-static struct fleet_tree *find_shared(const struct fleet *fleet, const struct config_image *image,
-				      const char *base)
-{
-	for (size_t i = 0; i < fleet->shared_count; i++) {
-		struct fleet_tree *tree = fleet->shared[i];
-
-		if (strcmp(tree->file, image->file) == 0 && tree->partition == image->partition &&
-		    strcmp(tree->base, base) == 0)
-			return tree;
-	}
-	return NULL;
-}
-
-static int open_shared(struct fleet *fleet, const struct config_image *image, const char *base,
-		       struct fleet_tree **out)
-{
-	struct stack_options options = STACK_OPTIONS_DEFAULT;
-	struct fleet_tree *tree = calloc(1, sizeof(*tree));
-	int err;
-
-	if (!tree)
-		return -ENOMEM;
-	options.partition = image->partition;
-	options.state = state_path(fleet->state);
-	options.overlay = *base ? base : NULL;
-	options.overlay_read_only = true;
-	options.pool = fleet->pool;
-	tree->partition = image->partition;
-	snprintf(tree->base, sizeof(tree->base), "%s", base);
-	tree->file = strdup(image->file);
-	err = tree->file ? stack_open(image->file, &options, &tree->stack) : -ENOMEM;
-	if (err) {
-		free_tree(tree);
-		return err;
-	}
-	find_boot(tree);
-	tree->export.tree = stack_tree(tree->stack);
-	tree->ready = true;
-	*out = tree;
-	return 0;
-}
-
-static int add_shared(struct fleet *fleet, struct fleet_tree *tree)
-{
-	struct fleet_tree **more =
-		reallocarray(fleet->shared, fleet->shared_count + 1, sizeof(struct fleet_tree *));
-
-	if (!more)
-		return -ENOMEM;
-	fleet->shared = more;
-	fleet->shared[fleet->shared_count++] = tree;
-	return 0;
-}
-
-int fleet_tree_share(struct fleet *fleet, const struct config_image *image, const char *base,
-		     struct fleet_tree **out)
-{
-	struct fleet_tree *tree, *made = NULL;
-	int err = 0;
-
-	pthread_mutex_lock(&fleet->lock);
-	tree = find_shared(fleet, image, base);
-	if (!tree && !wait_allowed())
-		err = -EAGAIN;
-	if (!tree && !err) {
-		pthread_mutex_unlock(&fleet->lock);
-		err = open_shared(fleet, image, base, &made);
-		pthread_mutex_lock(&fleet->lock);
-		/* somebody else may have been faster */
-		tree = find_shared(fleet, image, base);
-		if (!tree && !err) {
-			err = add_shared(fleet, made);
-			if (!err)
-				tree = TAKE(made);
-		}
-	}
-	if (tree) {
-		tree->users++;
-		*out = tree;
-		err = 0;
-	}
-	pthread_mutex_unlock(&fleet->lock);
-	if (made) {
-		stack_close(made->stack);
-		free_tree(made);
-	}
-	return err;
-}
-
 void fleet_tree_put(struct fleet *fleet, struct fleet_tree *tree)
 {
 	pthread_mutex_lock(&fleet->lock);
@@ -489,7 +397,7 @@ int fleet_tree_close(struct fleet *fleet, struct fleet_pi *pi, unsigned int wait
 	pi->tree = NULL;
 	pthread_cond_broadcast(&fleet->changed);
 	pthread_mutex_unlock(&fleet->lock);
-	free_tree(tree);
+	fleet_tree_free(tree);
 	return err;
 }
 
@@ -525,6 +433,7 @@ static void tidy(struct loop_work *work)
 	int err = 0;
 
 	fleet_save_records(fleet);
+	fleet_shared_look(fleet);
 	while (!err && (idle = find_idle(fleet))) {
 		/* -EBUSY: used again at this very moment, it stays open */
 		err = fleet_tree_close(fleet, idle, 0);

@@ -4,7 +4,7 @@
 . "$BRAMBLE_SOURCE/test/integration/lib.sh"
 . "$BRAMBLE_SOURCE/test/integration/lib_serve.sh"
 
-need nfs-ls nfs-cat curl python3 jq
+need nfs-ls nfs-cat curl python3 jq mcopy mlabel
 PATH=$BRAMBLE_BUILD/test/support:$PATH
 type -P nfs_edit >/dev/null || skip "libnfs was not there when this was built"
 serve_image
@@ -168,4 +168,35 @@ configure '[defaults]
 keep = until-reboot'
 reload
 nfs-cat "$(nfs 0000dddd/etc/mine)" >/dev/null || fail "a kernel of long ago made it new"
+
+# Another file in the image's place is what new Pis boot from.
+boot=$((8 << 20))
+mlabel -i "$image@@$boot" -s :: >/dev/null 2>&1 || boot=$((4 << 20))
+cp "$image" new.img
+echo '# new' >config.txt
+mcopy -oi "new.img@@$boot" config.txt ::config.txt
+! get 0000eeee/config.txt | cmp -s - config.txt || fail "the new image is served before it is there"
+mv new.img "$image"
+serve_waits_for "$image: is another file now" || fail "a replaced image was not noticed"
+get 0000eeee/config.txt | cmp - config.txt || fail "new Pis boot from the old file"
+mounts 0000eeee || fail "new Pis cannot mount the new image"
+serve_stop
+
+# Who was merely seen is forgotten when there are too many, longest ago first; ours never.
+for ((i = 0; i < 1500; i++)); do
+	id=$(printf '%08x' $((0xa0000000 + i)))
+	printf '[pi]\nid = %s\nlast-seen = %d\n' "$id" $((1700000000 + i)) >"$work/state/pis/$id"
+done
+printf '[pi]\nid = a0000001\njoined = yes\nlast-seen = 1\n' >"$work/state/pis/a0000001"
+echo 'torn' >"$work/state/pis/a0000002"
+serve_start --config conf -v
+for ((i = 0; i < 100; i++)); do
+	[ -e "$work/state/pis/a0000000" ] || [ -e "$work/state/pis/a0000100" ] || break
+	sleep 0.1
+done
+[ "$(find "$work/state/pis" -name 'a0*' | wc -l)" -lt 1100 ] || fail "guests pile up in the state directory"
+for id in a0000001 a0000002 a00005db 0000aaaa; do
+	[ -e "$work/state/pis/$id" ] || fail "$id was forgotten"
+done
+bramble pi show a0000001 >out || fail "one of ours was forgotten"
 serve_stop

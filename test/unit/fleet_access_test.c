@@ -250,11 +250,11 @@ static void new_pis_are_limited_and_come_again_later(void **state)
 	unsigned int joined = 0;
 
 	(void)state;
-	fleet.joins_ms = fleet_ms();
+	fleet.joins.ms = fleet_ms();
 	while (joined < 100000 && fleet_may_join(&fleet))
 		joined++;
 	assert_in_range(joined, 1000, 5000);
-	fleet.joins_ms -= 10000;
+	fleet.joins.ms -= 10000;
 	assert_true(fleet_may_join(&fleet));
 }
 
