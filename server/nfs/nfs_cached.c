@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Whether a range of a file is in the page cache. cachestat(2) counts pages that are there, also those that
- * are just being read from the disk; so a byte here and there is read besides, without waiting. What is
- * read ahead comes in pieces that are larger than the steps.
+ * are just being read from the disk; so a byte here and there is read besides, without waiting. The kernel
+ * reads ahead in pieces of 128 KiB or more unless it is told otherwise: each has a step in it.
  */
 #include "nfs/nfs_cached.h"
 
@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #define CACHESTAT 451 /* of all architectures; younger than the headers of the C library may be */
-#define STEP 65536u
+#define STEP 131072u
 
 struct range {
 	uint64_t offset;
