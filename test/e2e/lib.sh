@@ -206,7 +206,7 @@ uml_done() {
 	local until=$((SECONDS + ${3:-400}))
 	while kill -0 "$2" 2>/dev/null; do
 		[ $SECONDS -lt $until ] || fail "$1 does not end"
-		if grep -q 'Kernel panic' "$work/$1.log"; then fail "$1 panics"; fi
+		if grep -qs 'Kernel panic' "$work/$1.log"; then fail "$1 panics"; fi
 		[ -z "$server_pid" ] || kill -0 "$server_pid" || fail "the server ended"
 		sleep 0.2
 	done

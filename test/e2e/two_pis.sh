@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # Two Pis run at once from one image and see nothing of each other. A stranger is refused the tree of either, and so
-# is one Pi that of the other.
+# is one Pi that of the other. Nothing that a kernel is sent is malformed.
 . "$BRAMBLE_SOURCE/test/e2e/lib.sh"
 . "$here/lib_cmdline.sh"
 need ip rom_client nfs-ls
@@ -10,6 +10,7 @@ need_uml
 boot_image
 boot_files "$work/expect"
 router
+capture "$work/all.pcap"
 serve
 
 start() { # NAME SERIAL MAC
@@ -48,6 +49,7 @@ may second 60000002 || fail "the second one does not see its own tree"
 if may first 60000002; then fail "the first one sees the second one's tree"; fi
 if may second 60000001; then fail "the second one sees the first one's tree"; fi
 end_server
+no_malformed "$work/all.pcap"
 for serial in 60000001 60000002; do
 	bramble overlay check --state "$state" $serial || fail "overlay $serial is damaged"
 done
