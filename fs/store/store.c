@@ -100,6 +100,7 @@ void store_finish(struct store *store)
 	store_runs_finish(&store->active_freed);
 	store_runs_finish(&store->frozen_freed);
 	store_runs_finish(&store->sync.punchable);
+	store_runs_finish(&store->sync.logged_freed);
 	store_pending_finish(&store->pending);
 	store_blocks_finish(&store->blocks);
 	for (unsigned int i = 0; i < STORE_STRIPES; i++)

@@ -169,6 +169,9 @@ struct store_syncing {
 	bool punching; /* somebody works on what was punchable */
 	struct store_runs punchable; /* durably free; to be punched, and then cleared in blocks */
 
+	struct store_runs logged_freed; /* by the last entry of the log, with logged_number */
+	uint64_t logged_number;
+
 	/* The log. Entries up to applied are in the durable records. */
 	_Atomic uint64_t number; /* of the last entry */
 	uint64_t applied;

@@ -35,6 +35,7 @@
 struct outcome {
 	uint64_t commits;
 	uint64_t data_writes;
+	bool logged; /* by an entry of the log */
 };
 
 enum how {
@@ -122,6 +123,7 @@ static int sync_log(struct store *store, struct outcome *out)
 	logged(store, &batch);
 	out->commits = batch.commits;
 	out->data_writes = batch.data_writes;
+	out->logged = true;
 	return 0;
 }
 
@@ -288,6 +290,13 @@ static int sync_once(struct store *store, enum how how, struct outcome *out)
 	return sync_apply(store, how, out);
 }
 
+/* Blocks that may be punched. Without memory they wait for a later sync; sync.lock is held. */
+static void let_go(struct store *store, struct store_runs *freed)
+{
+	if (freed->count && store_runs_move(&store->sync.punchable, freed) == 0)
+		store->punchable = true;
+}
+
 void store_checkpoint(struct store *store)
 {
 	struct store_syncing *sync = &store->sync;
@@ -316,14 +325,34 @@ void store_checkpoint(struct store *store)
 		break_store(store, err);
 	}
 	pthread_mutex_lock(&sync->lock);
-	if (err == 0)
+	if (err == 0) {
 		sync->applied = number;
+		/* those that were freed by the last entry, if that is applied */
+		if (sync->logged_number <= number)
+			let_go(store, &sync->logged_freed);
+	}
 	sync->checkpointing = false;
 	pthread_cond_broadcast(&sync->ended);
 	pthread_mutex_unlock(&sync->lock);
 }
 
 /* Whoever syncs ------------------------------------------------------------------------------------ */
+
+/*
+ * What a sync freed is free. But damage of the last entry of a log cannot be told from a crash that tore
+ * it: until there is another one behind it, or it is applied, the blocks keep what they had before it.
+ */
+static void free_durably(struct store *store, bool logged)
+{
+	struct store_syncing *sync = &store->sync;
+	uint64_t blocks = store_runs_blocks(&store->frozen_freed);
+
+	let_go(store, &sync->logged_freed);
+	if (blocks && store_runs_move(&sync->logged_freed, &store->frozen_freed) == 0)
+		store_blocks_leave(&store->blocks, blocks);
+	if (!logged)
+		let_go(store, &sync->logged_freed);
+}
 
 /* The sync that was numbered @number ended. */
 static void record(struct store *store, uint64_t number, const struct outcome *outcome, int err)
@@ -333,13 +362,8 @@ static void record(struct store *store, uint64_t number, const struct outcome *o
 	sync->durable = outcome->commits;
 	sync->data_durable = outcome->data_writes;
 	if (err == 0) {
-		uint64_t blocks = store_runs_blocks(&store->frozen_freed);
-
-		/* without memory they wait for the next sync */
-		if (blocks && store_runs_move(&sync->punchable, &store->frozen_freed) == 0) {
-			store_blocks_leave(&store->blocks, blocks);
-			store->punchable = true;
-		}
+		free_durably(store, outcome->logged);
+		sync->logged_number = sync->number;
 		return;
 	}
 	sync->failed = number;
@@ -353,7 +377,7 @@ static void record(struct store *store, uint64_t number, const struct outcome *o
 static void run(struct store *store, enum how how)
 {
 	struct store_syncing *sync = &store->sync;
-	struct outcome outcome = {sync->durable, sync->data_durable};
+	struct outcome outcome = {sync->durable, sync->data_durable, false};
 	uint64_t number = ++sync->started;
 	int err;
 

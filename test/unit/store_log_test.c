@@ -175,7 +175,7 @@ static void blocks_come_back_whole(void **state)
 	}
 }
 
-static void freed_blocks_wait_for_the_log(void **state)
+static void freed_blocks_wait_for_an_entry_behind_the_one_that_freed_them(void **state)
 {
 	struct store *store = *state;
 	uint64_t block = take_block(store);
@@ -186,6 +186,21 @@ static void freed_blocks_wait_for_the_log(void **state)
 	other = take_block(store);
 	assert_int_not_equal(other, block);
 	assert_int_equal(store_sync(store), 0);
+	assert_int_not_equal(take_block(store), block);
+	assert_int_equal(store_memory_calls(store, STORE_MEMORY_DATA_PUNCH), 0);
+	sync_number(store, 1, 10);
+	assert_int_equal(take_block(store), block);
+}
+
+static void freed_blocks_do_not_wait_when_the_log_is_applied(void **state)
+{
+	struct store *store = *state;
+	uint64_t block = take_block(store);
+
+	start_log(store);
+	free_blocks(store, block, 1);
+	assert_int_equal(store_sync(store), 0);
+	assert_int_equal(store_settle(store, false), 0);
 	assert_int_equal(take_block(store), block);
 }
 
@@ -396,7 +411,8 @@ int main(void)
 		TEST(much_data_are_synced_before_their_records_are_logged),
 		TEST(what_was_logged_does_not_come_back_over_newer_data),
 		TEST(blocks_come_back_whole),
-		TEST(freed_blocks_wait_for_the_log),
+		TEST(freed_blocks_wait_for_an_entry_behind_the_one_that_freed_them),
+		TEST(freed_blocks_do_not_wait_when_the_log_is_applied),
 		TEST(large_transaction_is_applied),
 		TEST(full_log_is_made_up_for_by_applying),
 		TEST(nothing_is_logged_over_what_could_not_be_applied),
