@@ -237,6 +237,15 @@ static size_t copy_strangers(struct fleet *fleet, struct fleet_stranger out[FLEE
 	return count;
 }
 
+static bool is_among(const struct fleet_stranger *strangers, size_t count, const char *id)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (strcmp(strangers[i].id, id) == 0)
+			return true;
+	}
+	return false;
+}
+
 void fleet_report_status(struct fleet *fleet, bool json, FILE *out)
 {
 	struct fleet_stranger strangers[FLEET_STRANGERS];
@@ -255,6 +264,10 @@ void fleet_report_status(struct fleet *fleet, bool json, FILE *out)
 		return;
 	}
 	print_table(all, count, out);
+	for (size_t i = 0; i < count; i++) {
+		if (*all[i].refused && !is_among(strangers, refused, all[i].record.id))
+			fprintf(out, "%s: %s\n", all[i].record.id, all[i].refused);
+	}
 	for (size_t i = 0; i < refused; i++) {
 		char address[INET_ADDRSTRLEN], ago[32];
 

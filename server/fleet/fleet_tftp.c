@@ -207,7 +207,8 @@ static int open_request(void *ctx, const struct tftp_request *request, struct tf
 	return 0;
 }
 
-static void loaded(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_file *file,
+/* Whether its overlay is to be renewed from now on. */
+static bool loaded(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_file *file,
 		   enum tftp_outcome outcome)
 {
 	char label[FLEET_LABEL_MAX];
@@ -219,12 +220,12 @@ static void loaded(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_
 			 outcome == TFTP_OUTCOME_TIMEOUT ? "no answer"
 			 : outcome == TFTP_OUTCOME_ERROR ? "it cannot be read"
 							 : "the Pi gave up");
-	if (outcome != TFTP_OUTCOME_COMPLETE || !file->kernel)
-		return;
-	if (fleet_keep(fleet, pi) == CONFIG_KEEP_UNTIL_REBOOT && !pi->record.renew) {
-		pi->record.renew = true;
-		pi->dirty = true;
-	}
+	if (outcome != TFTP_OUTCOME_COMPLETE || !file->kernel || pi->record.renew ||
+	    fleet_keep(fleet, pi) != CONFIG_KEEP_UNTIL_REBOOT)
+		return false;
+	pi->record.renew = true;
+	pi->dirty = true;
+	return true;
 }
 
 static void close_request(void *ctx, const struct tftp_request *request, struct tftp_file *out,
@@ -234,14 +235,14 @@ static void close_request(void *ctx, const struct tftp_request *request, struct 
 	struct fleet *fleet = ctx;
 	struct fleet_pi *pi;
 	struct pi_mac mac;
-	bool calm = false;
+	bool calm = false, renew = false;
 
 	(void)request;
 	pthread_mutex_lock(&fleet->lock);
 	pi = file->id[0] ? fleet_find(fleet, file->id) : NULL;
 	if (pi) {
 		pi->bytes += sent;
-		loaded(fleet, pi, file, outcome);
+		renew = loaded(fleet, pi, file, outcome);
 		calm = pi->record.has_mac;
 		mac = pi->record.mac;
 	}
@@ -250,6 +251,9 @@ static void close_request(void *ctx, const struct tftp_request *request, struct 
 		fleet->hooks.loading(fleet->hooks.ctx, mac.bytes);
 	fleet_tree_put(fleet, file->tree);
 	free_file(file);
+	/* saved at once: the kernel asks for its root soon, and a crash before that changes nothing */
+	if (renew)
+		fleet_tidy(fleet);
 }
 
 struct tftp_source fleet_tftp_source(struct fleet *fleet)

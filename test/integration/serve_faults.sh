@@ -139,6 +139,7 @@ asks 0 return
 comes_to 5 getattr
 bramble status --json | jq -e '.pis[] | select(.serial == "0000aaaa").refused' >/dev/null ||
 	fail "status does not say that its overlay cannot be opened"
+bramble status | grep -q '^0000aaaa: its overlay cannot be opened' || fail "nor does its text"
 mv "$work/away.img" "$image"
 comes_to 0 getattr
 bramble status --json | jq -e '.pis[] | select(.serial == "0000aaaa").refused == null' >/dev/null ||
@@ -160,9 +161,16 @@ echo mine >mine
 mounts 0000dddd || fail "0000dddd cannot mount its tree"
 put mine 0000dddd /etc/mine || fail "0000dddd cannot write"
 get 0000dddd/kernel8.img >/dev/null || fail "0000dddd gets no kernel"
+for ((i = 0; i < 200; i++)); do
+	! grep -q '^renew = yes' "$work/state/pis/0000dddd" || break
+	sleep 0.02
+done
+kill -KILL "$server"
+wait "$server" || true
+grep -q '^renew = yes' "$work/state/pis/0000dddd" || fail "a crash forgets that its kernel was loaded"
 configure '[defaults]
 keep = yes'
-reload
+serve_start --config conf -v
 nfs-cat "$(nfs 0000dddd/etc/mine)" >/dev/null || fail "keep = yes lost what there was"
 configure '[defaults]
 keep = until-reboot'
