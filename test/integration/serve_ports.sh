@@ -58,6 +58,7 @@ said err 'port 69/udp (TFTP): not permitted'
 ! grep -q 'port 4011' err || fail "an ordinary port is not permitted"
 
 # Without 111 and 627, images with an initramfs cannot boot: a warning, and what helps.
+: >log
 "${as_nobody[@]}" bramble serve --dhcp off --tftp-port 16069 "$image" 2>log &
 server=$!
 at_end "kill -9 $server"
