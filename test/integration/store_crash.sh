@@ -104,7 +104,7 @@ said out unclean
 
 # there is no room for what is in the log, or the disk fails, when it is opened again
 for how in 28 28:once 5:once short; do
-	for ((n = 0; n < 24; n++)); do
+	for ((n = 0; n < 24; n += 1 + (n > 8) * 3)); do
 		rm -rf failing
 		mkdir failing
 		cp kept failing/log
