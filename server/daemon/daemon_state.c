@@ -72,6 +72,20 @@ static int in_use(const char *dir, int fd)
 	return -EBUSY;
 }
 
+/* Whoever has the directory may have made the file a second name of one that is not his. */
+static int give(int fd, const struct daemon_user *user)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return -1;
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
+		errno = EPERM;
+		return -1;
+	}
+	return fchown(fd, user->uid, user->gid);
+}
+
 static int lock_it(struct daemon_state *state, const struct daemon_user *user)
 {
 	struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -81,7 +95,7 @@ static int lock_it(struct daemon_state *state, const struct daemon_user *user)
 	if (!path)
 		return -ENOMEM;
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-	if (fd < 0 || (user->set && fchown(fd, user->uid, user->gid) < 0)) {
+	if (fd < 0 || (user->set && give(fd, user) < 0)) {
 		int err = -errno;
 
 		log_error("%s: %s", path, strerror(-err));

@@ -208,3 +208,15 @@ for id in a0000001 a0000002 a00005db 0000aaaa; do
 done
 bramble pi show a0000001 >out || fail "one of ours was forgotten"
 serve_stop
+
+# A server that becomes another user gives away no file that has another name, too.
+if [ "$(id -u)" = 0 ]; then
+	mkdir theirs
+	touch root-s-own
+	ln root-s-own theirs/server.lock
+	chown nobody theirs
+	sed -i 's/^\[server\]/&\nuser = nobody/' conf
+	expect 1 bramble serve --state theirs --config conf
+	said err 'server.lock: Operation not permitted'
+	[ "$(stat -c %u root-s-own)" = 0 ] || fail "a file of root was given away"
+fi
