@@ -44,13 +44,23 @@ static void run_reload(struct loop_work *work)
 	d->reloaded = fresh;
 }
 
+/* The one that we were started with: what cannot be changed is still as that says. */
+static const struct config *first_config(const struct daemon *d)
+{
+	const struct daemon_config *first = d->configs;
+
+	while (first->older)
+		first = first->older;
+	return &first->config;
+}
+
 static void on_reloaded(struct loop_work *work)
 {
 	struct daemon *d = container_of(work, struct daemon, reloading);
 
 	d->reloads = false;
 	if (d->reloaded) {
-		daemon_reload_tell(&d->configs->config, &d->reloaded->config);
+		daemon_reload_tell(first_config(d), &d->reloaded->config);
 		d->reloaded->older = d->configs;
 		d->configs = TAKE(d->reloaded);
 		log_info("reloaded");

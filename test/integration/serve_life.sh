@@ -165,6 +165,10 @@ printf '[pi 00000001]\nname = shed\n' >>serve.conf
 kill -HUP "$server"
 serve_waits_for ' reloaded' || fail "it did not reload"
 said log 'reload: tftp-port: changes at the next restart only'
+: >log
+kill -HUP "$server"
+serve_waits_for ' reloaded' || fail "it did not reload again"
+said log 'reload: tftp-port: changes at the next restart only'
 expect 0 bramble pi list
 said out shed
 
