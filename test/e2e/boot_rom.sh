@@ -75,4 +75,4 @@ rom laptop --model plain --serial 00bb0000 --silence 3000
 
 [ ! -e "$state/overlays" ] || [ -z "$(ls "$state/overlays")" ] || fail "loading files made an overlay"
 end_server
-no_malformed "$work/all.pcap"
+no_malformed "$work/all.pcap" dhcp tftp

@@ -94,4 +94,4 @@ serve --config "$work/bramble.conf"
 in_host client timeout 60 nfs-cat "$url/srv/random?version=3" >"$work/got"
 cmp "$work/got" "$work/random" || fail "what nfs-cp wrote is lost"
 end_server
-no_malformed "$work/all.pcap"
+no_malformed "$work/all.pcap" tftp nfs mount portmap

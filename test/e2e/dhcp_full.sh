@@ -87,4 +87,4 @@ host other -
 rom other --model 5 --serial 40000020 --full --dhcp-only
 grep -q "address $address" "$work/rom-other.log" && fail "a lease was given twice"
 end_server
-no_malformed "$work/all.pcap"
+no_malformed "$work/all.pcap" dhcp tftp

@@ -123,16 +123,20 @@ capture() {
 	wait_for 10 "the capture" test -s "$1"
 }
 
-# no_malformed FILE: nothing that the server sent puzzles the protocols' dissectors
+# no_malformed FILE PROTOCOL...: the server sent all of these, and nothing that puzzles their dissectors
 no_malformed() {
-	local found
+	local file=$1 protocol
+	shift
 	sleep 0.5
 	kill -INT "$capture_pid"
 	wait "$capture_pid" || true
-	found=$(tshark -n -r "$1" -o tcp.desegment_tcp_streams:TRUE -o rpc.defragment_rpc_over_tcp:TRUE \
-		-Y "(ip.src == $server_ip) && (_ws.malformed || _ws.expert.group == \"Malformed\")" \
-		2>"$work/tshark.log" | head -n 5)
-	[ -z "$found" ] || fail "malformed packets: $found"
+	tshark -n -r "$file" -Y "ip.src == $server_ip" -T fields -e frame.protocols -e _ws.expert.group \
+		2>"$work/tshark.log" | sort | uniq -c >"$work/protocols.log"
+	# 117440512: PI_MALFORMED, as a number
+	! grep -E 'malformed|117440512' "$work/protocols.log" >&2 || fail "malformed packets"
+	for protocol; do
+		grep -qE ":$protocol(:|[[:space:]]|$)" "$work/protocols.log" || fail "no $protocol was captured"
+	done
 }
 
 # serve [ARGUMENT...]: bramble serve on the machine "server", for $image unless a --config says what

@@ -47,4 +47,4 @@ end_server
 in_host client rpcinfo -p $server_ip >"$work/rpcinfo"
 grep -qE '^ *100003 ' "$work/rpcinfo" && fail "NFS is left registered with rpcbind"
 kill $rpcbind_pid
-no_malformed "$work/all.pcap"
+no_malformed "$work/all.pcap" dhcp tftp nfs
