@@ -96,7 +96,8 @@ static int set_mac(struct fleet *fleet, struct fleet_pi *pi, const char *value, 
 	struct pi_mac mac;
 
 	*why = "not an Ethernet address: dc:a6:32:01:02:03";
-	if (*value && pi_mac_parse(value, strlen(value), &mac))
+	/* a group address is nobody's */
+	if (*value && (pi_mac_parse(value, strlen(value), &mac) || (mac.bytes[0] & 1)))
 		return -EINVAL;
 	*why = "another Pi has this address";
 	other = *value ? fleet_find_mac(fleet, &mac) : NULL;

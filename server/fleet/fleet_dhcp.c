@@ -70,14 +70,21 @@ static bool identify(const struct fleet *fleet, const struct config_pi *listed,
 }
 
 /* The first machine that says a serial has it. */
-static void bind_machine(struct fleet_pi *pi, const struct pi_mac *mac, enum pi_model model)
+static void bind_machine(struct fleet *fleet, struct fleet_pi *pi, const struct pi_mac *mac,
+			 enum pi_model model)
 {
 	char text[PI_MAC_TEXT], label[FLEET_LABEL_MAX];
 
 	pi_mac_format(mac, ':', text);
+	if (fleet_is_other(pi, mac)) {
+		snprintf(pi->refused, sizeof(pi->refused), "%s says its serial, too", text);
+		return;
+	}
 	if (pi->phase < FLEET_SEEN) {
 		pi->phase = FLEET_SEEN;
-		log_info("pi %s: seen: %s, %s", fleet_label(pi, label), pi_model_name(model), text);
+		if (fleet_may_log(fleet, pi))
+			log_info("pi %s: seen: %s, %s", fleet_label(pi, label),
+				 pi_model_name(model), text);
 	}
 	pi->seen_ms = fleet_ms();
 	pi->record.last_seen = fleet_wall();
@@ -85,12 +92,10 @@ static void bind_machine(struct fleet_pi *pi, const struct pi_mac *mac, enum pi_
 		pi->record.model = model;
 		pi->dirty = true;
 	}
-	if (!pi->record.has_mac && !fleet_is_other(pi, mac)) {
+	if (!pi->record.has_mac) {
 		pi->record.has_mac = true;
 		pi->record.mac = *mac;
 		pi->dirty = true;
-	} else if (fleet_is_other(pi, mac)) {
-		snprintf(pi->refused, sizeof(pi->refused), "%s says its serial, too", text);
 	}
 }
 
@@ -143,7 +148,7 @@ static void policy(void *ctx, const struct dhcp_client *client, struct dhcp_poli
 		}
 	}
 	if (pi)
-		bind_machine(pi, &mac, machine.model);
+		bind_machine(fleet, pi, &mac, machine.model);
 	if (wanted)
 		fill(fleet, pi, listed, machine.model, out);
 	/* its system, which does not say what it is, has the address that its boot ROM had */
@@ -193,7 +198,8 @@ static void answered(void *ctx, const struct dhcp_client *client, const char *wh
 		if (address.s_addr)
 			pi->address = address;
 		if (!pi->logged_ms || now - pi->logged_ms >= OFFER_LOG_MS) {
-			log_info("pi %s: %s sent", fleet_label(pi, label), what);
+			if (fleet_may_log(fleet, pi))
+				log_info("pi %s: %s sent", fleet_label(pi, label), what);
 			pi->logged_ms = now;
 		}
 	}

@@ -15,6 +15,10 @@
 #define REFUSALS_MAX 256u
 #define REFUSAL_INTERVAL_MS 1000u
 
+/* Likewise about guests, of whom there may be a thousand that boot for the first time. */
+#define GUEST_LINES_MAX 8192u
+#define GUEST_LINE_INTERVAL_MS 100u
+
 uint64_t fleet_ms(void)
 {
 	struct timespec now;
@@ -242,6 +246,12 @@ int fleet_add(struct fleet *fleet, struct fleet_pi *pi)
 	fleet->pis[fleet->pis_count++] = pi;
 	fleet_list(fleet, pi);
 	return 0;
+}
+
+bool fleet_may_log(struct fleet *fleet, const struct fleet_pi *pi)
+{
+	return fleet_is_ours(pi) ||
+	       fleet_bucket_take(&fleet->guests, GUEST_LINES_MAX, GUEST_LINE_INTERVAL_MS);
 }
 
 static bool is_guest(const struct fleet_pi *pi)

@@ -161,6 +161,7 @@ struct fleet {
 	size_t strangers_next;
 	struct fleet_bucket joins; /* see fleet_may_join */
 	struct fleet_bucket refusals; /* that were logged */
+	struct fleet_bucket guests; /* lines of the log about guests */
 	char (*forgotten)[FLEET_ID_MAX + 1]; /* guests whose files are to be removed */
 	size_t forgotten_count;
 	struct fleet_hooks hooks;
@@ -190,6 +191,9 @@ struct fleet_pi *fleet_find_address(const struct fleet *fleet, struct in_addr ad
 struct fleet_pi *fleet_meet(struct fleet *fleet, const char *id);
 
 int fleet_add(struct fleet *fleet, struct fleet_pi *pi);
+
+/* Whether a line about @pi is for the log; one about a guest only if there were not too many. */
+bool fleet_may_log(struct fleet *fleet, const struct fleet_pi *pi);
 
 /* Forgets the guest that was seen longest ago, if there are too many. */
 bool fleet_forget_a_guest(struct fleet *fleet);

@@ -94,22 +94,36 @@ static void fill(struct fleet *fleet, const struct tftp_request *request, struct
 	};
 }
 
-static void note_loading(struct fleet_pi *pi, const char *path, int err)
+/* @path as it may stand in a log, whoever has made it up. */
+static void make_printable(const char *path, char out[FLEET_PATH_MAX])
 {
-	char label[FLEET_LABEL_MAX];
+	snprintf(out, FLEET_PATH_MAX, "%s", path);
+	for (char *at = out; *at; at++) {
+		if (*at < ' ' || *at > '~')
+			*at = '?';
+	}
+}
+
+static void note_loading(struct fleet *fleet, struct fleet_pi *pi, const char *path, int err)
+{
+	char label[FLEET_LABEL_MAX], shown[FLEET_PATH_MAX];
+	bool is_news = err || pi->phase != FLEET_LOADING || strcmp(pi->file, path) != 0;
 
 	fleet_label(pi, label);
-	if (err) {
-		if (pi_file_is_probe(path))
-			log_debug("pi %s: asks for %s: %s", label, path, strerror(-err));
-		else
-			log_info("pi %s: asks for %s: %s", label, path, strerror(-err));
+	make_printable(path, shown);
+	/* what every boot looks for, and often in vain, is no news */
+	is_news = is_news && !pi_file_is_probe(path) &&
+		  (err || pi_file_kind(path) != PI_FILE_OTHER) && fleet_may_log(fleet, pi);
+	if (err && is_news)
+		log_info("pi %s: asks for %s: %s", label, shown, strerror(-err));
+	else if (err)
+		log_debug("pi %s: asks for %s: %s", label, shown, strerror(-err));
+	else if (is_news)
+		log_info("pi %s: loading %s", label, shown);
+	else
+		log_debug("pi %s: loading %s", label, shown);
+	if (err)
 		return;
-	}
-	if (pi_file_kind(path) == PI_FILE_OTHER || pi_file_is_probe(path))
-		log_debug("pi %s: loading %s", label, path);
-	else if (pi->phase != FLEET_LOADING || strcmp(pi->file, path) != 0)
-		log_info("pi %s: loading %s", label, path);
 	pi->phase = FLEET_LOADING;
 	snprintf(pi->file, sizeof(pi->file), "%s", path);
 }
@@ -175,7 +189,7 @@ static int find_file(struct fleet *fleet, const struct tftp_request *request,
 		return err;
 	pthread_mutex_lock(&fleet->lock);
 	if (err != -EAGAIN)
-		note_loading(asked.pi, asked.path, err);
+		note_loading(fleet, asked.pi, asked.path, err);
 	asked.pi->pins--;
 	pthread_mutex_unlock(&fleet->lock);
 	return err;

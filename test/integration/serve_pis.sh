@@ -134,6 +134,7 @@ bramble pi set abcd1234 name=kitchen keep=until-reboot
 [ "$(state_of kitchen serial)" = abcd1234 ] || fail "a name that was set is not known"
 [ "$(state_of kitchen keep)" = until-reboot ] || fail "keep was not set"
 ! bramble pi set 036cb716 name=kitchen 2>"$work/err" || fail "two Pis have one name"
+! bramble pi set abcd1234 mac=ff:ff:ff:ff:ff:ff 2>/dev/null || fail "a Pi has the address of all"
 ! bramble pi set 0000aaaa name=hall 2>"$work/err" || fail "a listed Pi was changed"
 grep -q 'configuration' "$work/err" || fail "it does not say where to change it"
 bramble pi add 12345678 name=new
