@@ -98,13 +98,20 @@ static bool is_taken(const struct dhcp_lease *lease, const uint8_t mac[DHCP_MAC_
 	return lease->state == DHCP_LEASE_DECLINED || memcmp(lease->mac, mac, DHCP_MAC_BYTES) != 0;
 }
 
+/* Whether the client may never have @address, whoever has it at present. */
+static bool is_barred(const struct dhcp_leases *leases, struct in_addr address,
+		      const uint8_t mac[DHCP_MAC_BYTES])
+{
+	return address.s_addr == leases->never.s_addr ||
+	       (leases->reserved && leases->reserved(leases->ctx, address, mac));
+}
+
 bool dhcp_leases_is_free(const struct dhcp_leases *leases, struct in_addr address,
 			 const uint8_t mac[DHCP_MAC_BYTES], uint64_t now)
 {
 	const struct dhcp_lease *lease = dhcp_leases_at(leases, address);
 
-	if (address.s_addr == leases->never.s_addr ||
-	    (leases->reserved && leases->reserved(leases->ctx, address, mac)))
+	if (is_barred(leases, address, mac))
 		return false;
 	return !lease || !is_taken(lease, mac, now);
 }
@@ -147,7 +154,7 @@ static bool choose_oldest(const struct dhcp_leases *leases, const uint8_t mac[DH
 		bool offer = lease->state == DHCP_LEASE_OFFERED && lease->until > now;
 
 		if (!dhcp_leases_in_pool(leases, lease->address) ||
-		    (!offer && !dhcp_leases_is_free(leases, lease->address, mac, now)))
+		    is_barred(leases, lease->address, mac) || (!offer && is_taken(lease, mac, now)))
 			continue;
 		if (best && (offer > best_is_offer ||
 			     (offer == best_is_offer && lease->until >= best->until)))

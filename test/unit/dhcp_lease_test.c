@@ -169,6 +169,19 @@ static void an_offer_that_nobody_takes_is_no_lasting_loss(void **state)
 	assert_int_not_equal(got.s_addr, offered.s_addr);
 }
 
+static void an_offer_of_what_is_reserved_stays(void **state)
+{
+	static const uint8_t d[6] = {2, 0, 0, 0, 0, 0xd};
+	struct dhcp_leases *leases = *state;
+	struct in_addr got;
+
+	leases->reserved = is_11;
+	dhcp_leases_set(leases, make_ip("10.0.0.11"), a, DHCP_LEASE_OFFERED, 60);
+	assert_true(give(leases, b, 0, 300).s_addr);
+	assert_true(give(leases, c, 0, 300).s_addr);
+	assert_false(dhcp_leases_choose(leases, d, none, none, 10, &got));
+}
+
 static void a_declined_address_rests(void **state)
 {
 	struct dhcp_leases *leases = *state;
@@ -302,6 +315,7 @@ int main(void)
 		CASE(the_servers_own_address_is_given_to_nobody),
 		CASE(a_full_pool_gives_what_ended_longest_ago),
 		CASE(an_offer_that_nobody_takes_is_no_lasting_loss),
+		CASE(an_offer_of_what_is_reserved_stays),
 		CASE(a_declined_address_rests),
 		CASE(leases_outlive_a_restart),
 		CASE(offers_and_declined_addresses_are_not_kept),
