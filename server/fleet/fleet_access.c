@@ -194,8 +194,12 @@ int fleet_may_load(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_
 		pi->record.loader = peer->mac;
 		pi->dirty = true;
 	}
-	if (rules->access != CONFIG_ACCESS_MAC || peer->local || is_allowed(rules, peer->address))
+	if (rules->access == CONFIG_ACCESS_ANY || peer->local || is_allowed(rules, peer->address))
 		return 0;
+	if (rules->access == CONFIG_ACCESS_SUBNET) {
+		*why = "it is in none of the server's networks";
+		return peer->in_network ? 0 : -EACCES;
+	}
 	if (peer->has_mac) {
 		*why = "another machine is bound to this serial";
 		return fleet_is_other(pi, &peer->mac) ? -EACCES : 0;

@@ -22,6 +22,21 @@ struct asked {
 	struct pi_netboot netboot;
 };
 
+/* A machine that is listed by its MAC alone is called by that, whatever serial it asks by. */
+static void find_listed(const struct fleet *fleet, const struct fleet_peer *peer,
+			char id[FLEET_ID_MAX + 1])
+{
+	const struct config *config = fleet->config;
+
+	for (size_t i = 0; peer->has_mac && i < config->pis_count; i++) {
+		const struct config_pi *listed = &config->pis[i];
+
+		if (!listed->serial[0] && listed->has_mac &&
+		    memcmp(listed->mac, peer->mac.bytes, sizeof(listed->mac)) == 0)
+			pi_mac_format(&peer->mac, '-', id);
+	}
+}
+
 /*
  * Whose it is by its first part, else by who asks: the Pi 3's ROM, and every Pi whose prefix leads to
  * nothing, ask for files of the root.
@@ -33,6 +48,7 @@ static void identify(struct fleet *fleet, const char *clean, const char *rest, s
 	out->path = clean;
 	if (clean[first] == '/' && fleet_id_of(fleet, clean, first, out->id)) {
 		out->path = rest;
+		find_listed(fleet, &out->peer, out->id);
 		out->pi = fleet_find(fleet, out->id);
 		return;
 	}

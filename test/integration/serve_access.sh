@@ -40,6 +40,7 @@ mounts() { on "$1" timeout 20 nfs-ls "$(url "$2")" >/dev/null 2>&1; }
 host one dc:a6:32:00:00:01 11
 host two dc:a6:32:00:00:02 12
 host three dc:a6:32:00:00:03 13
+host four dc:a6:32:00:00:04 14
 
 configure() {
 	cat >"$work/conf" <<-TEXT
@@ -56,6 +57,7 @@ configure() {
 		$*
 		[pi 0000cccc]
 		mac = dc:a6:32:00:00:02
+		[pi dc:a6:32:00:00:04]
 	TEXT
 }
 configure
@@ -113,6 +115,12 @@ mounts two 0000aaaa || fail "one that has joined before may not mount"
 mounts two 0000cccc || fail "a listed one may not mount"
 bramble status --json | jq -e '.refused[] | select(.serial == "0000dddd")' >/dev/null ||
 	fail "status does not tell of the unlisted one"
+
+# One that is listed by its MAC alone is called by that, though it asks by its serial.
+get four 00002222/cmdline.txt >"$work/cmdline" || fail "one listed by its MAC gets no files"
+grep -q ':/dc-a6-32-00-00-04,' "$work/cmdline" || fail "one listed by its MAC boots another tree"
+mounts four dc-a6-32-00-00-04 || fail "one listed by its MAC may not mount"
+! mounts one dc-a6-32-00-00-04 || fail "another machine mounts the tree of a listed MAC"
 
 # Addresses that are allowed; the whole network; everybody.
 configure 'allow = 10.9.0.11'
