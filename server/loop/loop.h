@@ -129,6 +129,9 @@ struct loop_work {
 void loop_work_submit(struct loop *loop, struct loop_work *work, loop_work_fn run,
 		      loop_work_fn done);
 
+/* Threads that submitted work has at most. */
+unsigned int loop_workers(const struct loop *loop);
+
 /* From any thread: calls @run soon on the loop's thread. @work is borrowed until then. */
 void loop_post(struct loop *loop, struct loop_work *work, loop_work_fn run);
 

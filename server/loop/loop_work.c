@@ -195,6 +195,11 @@ void loop_work_submit(struct loop *loop, struct loop_work *work, loop_work_fn ru
 		sem_post(&pool->wake);
 }
 
+unsigned int loop_workers(const struct loop *loop)
+{
+	return loop->pool.threads_max;
+}
+
 void loop_post(struct loop *loop, struct loop_work *work, loop_work_fn run)
 {
 	work->loop = loop;

@@ -39,7 +39,8 @@ struct kept {
 struct nfs_calls {
 	pthread_mutex_t lock; /* of the ring; never held while one waits */
 	uint64_t sequence; /* the last one that was given */
-	struct nfs_running *running[BUCKETS]; /* the loop's alone */
+	struct nfs_running *running[BUCKETS]; /* the loop's alone, as is the next one */
+	struct nfs_turns turns;
 	uint16_t buckets[BUCKETS];
 	struct kept ring[NFS_CALLS];
 	pthread_rwlock_t names;
@@ -258,6 +259,11 @@ void nfs_calls_end(struct nfs_calls *calls, struct nfs_running *running,
 	pthread_mutex_lock(&calls->lock);
 	keep(calls, running->sequence, &running->key, outcome);
 	pthread_mutex_unlock(&calls->lock);
+}
+
+struct nfs_turns *nfs_calls_turns(struct nfs_calls *calls)
+{
+	return &calls->turns;
 }
 
 /* Order --------------------------------------------------------------------------------------- */

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "nfs/nfs_turns.h"
 #include "tree/tree.h"
 
 #define NFS_CALLS TREE_NOTES
@@ -70,6 +71,9 @@ void nfs_calls_note_exclusive(struct nfs_running *running, uint64_t verifier);
 /* On the loop. @outcome NULL: to be carried out again when it comes again. */
 void nfs_calls_end(struct nfs_calls *calls, struct nfs_running *running,
 		   const struct nfs_outcome *outcome);
+
+/* Who of the export has a worker. */
+struct nfs_turns *nfs_calls_turns(struct nfs_calls *calls);
 
 /* From any thread: whether the node @id was made by an EXCLUSIVE create with @verifier. */
 bool nfs_calls_made(struct nfs_calls *calls, uint64_t id, uint64_t verifier);

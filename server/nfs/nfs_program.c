@@ -97,6 +97,8 @@ struct job {
 	struct nfs_op op;
 	struct nfs_server *server;
 	struct nfs_running running;
+	struct nfs_turn turn;
+	loop_work_fn work; /* what a worker does */
 	union nfs_arguments args;
 	struct job *waiting; /* the same call again, by a connection that came after this one's */
 	/* of one whose export has to be asked for first */
@@ -108,6 +110,7 @@ struct job {
 };
 
 static void begin(struct job *job);
+static void submit(struct job *job);
 
 /* Sends what the procedure has made of it. */
 static void answer(struct nfs_op *op, int err)
@@ -156,6 +159,11 @@ static const struct nfs_outcome *outcome_to_keep(const struct job *job)
 	return &job->op.outcome;
 }
 
+static struct nfs_turns *turns_of(const struct job *job)
+{
+	return nfs_calls_turns(job->op.lease->export->calls);
+}
+
 static void free_job(struct job *job)
 {
 	if (job->op.args)
@@ -168,9 +176,11 @@ static void on_done(struct loop_work *work)
 {
 	struct rpc_call *call = container_of(work, struct rpc_call, work);
 	struct job *job = call->state;
-
 	struct job *waiting = job->waiting;
+	struct nfs_turn *next = nfs_turns_end(turns_of(job));
 
+	if (next)
+		submit(container_of(next, struct job, turn));
 	job->server->busy--;
 	count(job);
 	if (job->op.running)
@@ -193,10 +203,20 @@ static struct job *make_job(struct nfs_server *server, struct rpc_call *call)
 	return job;
 }
 
-static void submit(struct job *job, loop_work_fn work, loop_work_fn done)
+static void submit(struct job *job)
 {
+	loop_work_submit(job->server->loop, &job->op.call->work, job->work, on_done);
+}
+
+/* Lets a worker do @work when it is its export's turn; a quarter of the workers is for the others. */
+static void to_worker(struct job *job, loop_work_fn work)
+{
+	const unsigned int workers = loop_workers(job->server->loop);
+
 	job->server->busy++;
-	loop_work_submit(job->server->loop, &job->op.call->work, work, done);
+	job->work = work;
+	if (nfs_turns_take(turns_of(job), &job->turn, workers - workers / 4))
+		submit(job);
 }
 
 /* Root and its group become nobody. */
@@ -253,7 +273,7 @@ static void read_in_worker(struct nfs_server *server, const struct nfs_op *op)
 		return;
 	}
 	job->op = *op;
-	submit(job, run, on_done);
+	to_worker(job, run);
 }
 
 static void start_reading(struct nfs_server *server, struct nfs_op *op)
@@ -330,10 +350,10 @@ static void begin(struct job *job)
 				&job->op.outcome)) {
 	case NFS_CALL_IS_NEW:
 		job->op.running = &job->running;
-		submit(job, run, on_done);
+		to_worker(job, run);
 		break;
 	case NFS_CALL_IS_DONE:
-		submit(job, run_again, on_done);
+		to_worker(job, run_again);
 		break;
 	case NFS_CALL_IS_RUNNING:
 		wait_for(job, other);
@@ -436,7 +456,8 @@ static void ask_in_worker(struct nfs_server *server, struct rpc_call *call, cons
 	job->handle = handle;
 	job->handle_len = len;
 	job->peer = call->peer->address;
-	submit(job, ask, on_asked);
+	server->busy++;
+	loop_work_submit(server->loop, &call->work, ask, on_asked);
 }
 
 void nfs_program_call(struct rpc_call *call)

@@ -164,6 +164,12 @@ void loop_work_submit(struct loop *loop, struct loop_work *work, loop_work_fn ru
 	last = &work->next;
 }
 
+unsigned int loop_workers(const struct loop *loop)
+{
+	(void)loop;
+	return FAKE_WORKERS;
+}
+
 void fake_work_defer(bool defer)
 {
 	deferring = defer;

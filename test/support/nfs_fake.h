@@ -38,6 +38,9 @@ void fake_call_finish(struct fake_call *fake);
 /* Gives the call to the program that a server has registered. */
 void fake_call_make(struct fake_call *fake);
 
+/* What loop_workers says. */
+#define FAKE_WORKERS 4u
+
 /* Whether work waits for fake_work_run, rather than being done at once. */
 void fake_work_defer(bool defer);
 size_t fake_work_run(void);

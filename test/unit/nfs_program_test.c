@@ -302,6 +302,32 @@ static void a_call_whose_connection_has_ended_is_answered_to_the_next_one(void *
 	fake_call_finish(&third);
 }
 
+static void one_export_leaves_workers_to_others(void **state)
+{
+	struct world *w = *state;
+	struct fake_call calls[3 * FAKE_WORKERS];
+	const size_t before = fake_work_count();
+	struct args args[3 * FAKE_WORKERS];
+
+	fake_work_defer(true);
+	for (uint32_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		const char name[] = {(char)('a' + i), '\0'};
+
+		create_args(w, &args[i], name);
+		init(&calls[i], i, 8, &args[i]);
+		fake_call_make(&calls[i]);
+	}
+	assert_true(fake_work_count() - before < FAKE_WORKERS);
+	assert_int_equal(nfs_server_busy(w->server), ARRAY_SIZE(calls));
+	/* and each gets its turn */
+	assert_int_equal(fake_work_run(), ARRAY_SIZE(calls));
+	fake_work_defer(false);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		assert_int_equal(status_of(&calls[i]), NFS3_OK);
+		fake_call_finish(&calls[i]);
+	}
+}
+
 static void calls_that_may_be_repeated_are_carried_out_again(void **state)
 {
 	struct world *w = *state;
@@ -486,6 +512,7 @@ int main(void)
 		TEST(a_file_may_grow_while_a_read_waits),
 		TEST(a_call_that_comes_while_it_is_carried_out_is_dropped),
 		TEST(a_call_whose_connection_has_ended_is_answered_to_the_next_one),
+		TEST(one_export_leaves_workers_to_others),
 		TEST(calls_that_may_be_repeated_are_carried_out_again),
 		TEST(a_connection_keeps_its_export_until_it_is_gone),
 		TEST(an_export_that_is_to_end_is_forgotten_by_all_connections),
