@@ -26,7 +26,7 @@ cat out
 load 9 150 4
 expect 0 "$support/powercut_replay" log - state 1 2 "$run" survive 9
 cat out
-load 4 150 2 writer
+load 4 90 2 writer
 expect 0 "$support/powercut_replay" log - state 1 2 "$run" survive 4
 cat out
 

@@ -306,6 +306,24 @@ static void no_room_lets_go_of_the_log(void **state)
 	assert_durable(store, 1, 10);
 }
 
+static void log_is_made_again_after_it_was_dropped(void **state)
+{
+	struct store *store = *state;
+
+	for (unsigned int i = 0; i < 4; i++) {
+		start_log(store);
+		sync_number(store, 1, i);
+		assert_int_equal(store_settle(store, true), 0);
+		assert_int_equal(store->ops->log_state(store), STORE_LOG_NONE);
+		assert_durable(store, 1, i);
+		start_log(store);
+		assert_int_equal(store->ops->log_state(store), STORE_LOG_OPEN);
+		sync_number(store, 2, i);
+		assert_durable(store, 1, i);
+		assert_durable(store, 2, i);
+	}
+}
+
 /* With a writer ----------------------------------------------------------------------------------- */
 
 static void pause_ms(unsigned int ms)
@@ -418,6 +436,7 @@ int main(void)
 		TEST(nothing_is_logged_over_what_could_not_be_applied),
 		TEST(error_of_the_log_ends_all_changes),
 		TEST(no_room_lets_go_of_the_log),
+		TEST(log_is_made_again_after_it_was_dropped),
 		cmocka_unit_test(syncs_go_on_while_the_log_is_applied),
 		cmocka_unit_test(checkpoint_without_room_is_made_up_for_by_the_next_sync),
 		cmocka_unit_test(idle_store_has_no_log),
