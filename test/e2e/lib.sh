@@ -104,6 +104,7 @@ boot_image() {
 		flock 9
 		[ ! -e "$image" ] || exit 0
 		echo "making $image"
+		find "$cache" -name 'boot-*' -mmin +1440 -delete # of what it was made of yesterday
 		bash "$BRAMBLE_SOURCE/test/images/make-boot-image" --cache "$cache" "$@" "$image"
 	) 9>"$cache/lock" >"$work/image.log" 2>&1 || fail "cannot make an image"
 }
