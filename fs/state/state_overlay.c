@@ -224,6 +224,8 @@ void state_overlay_close(struct state_overlay *overlay)
 	if (overlay->lock >= 0 && overlay->access == STATE_WRITE)
 		state_lock_forget_ending(overlay->folder);
 	if (overlay->lock >= 0)
+		state_give(overlay->path);
+	if (overlay->lock >= 0)
 		close(overlay->lock);
 	if (overlay->folder >= 0)
 		close(overlay->folder);

@@ -24,6 +24,14 @@ struct state {
 	char *overlays; /* owned: the folder of their folders */
 };
 
+/* state_owner.c ------------------------------------------------------------------------------ */
+
+/*
+ * Gives what root has made in @path, the folder of an overlay, to the owner of the state directory above
+ * it. What fails is logged.
+ */
+void state_give(const char *path);
+
 /* state_value.c: single values of the info as text and back. -------------------------------- */
 
 enum state_value_kind {

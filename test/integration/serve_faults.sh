@@ -220,3 +220,30 @@ if [ "$(id -u)" = 0 ]; then
 	said err 'server.lock: Operation not permitted'
 	[ "$(stat -c %u root-s-own)" = 0 ] || fail "a file of root was given away"
 fi
+
+# What root changes in the state directory of a server that is another user stays that user's.
+if [ "$(id -u)" = 0 ] && type -P setpriv >/dev/null; then
+	chmod 755 "$work"
+	mkdir theirs2
+	chown nobody theirs2
+	export BRAMBLE_STATE=$work/theirs2
+	: >log
+	setpriv --reuid "$(id -u nobody)" --clear-groups "$(type -P bramble)" serve \
+		"${unprivileged[@]}" "$image" 2>log &
+	server=$!
+	at_end "kill -9 $server"
+	serve_waits_for 'ready: ' || fail "nobody cannot serve"
+	mounts 0000aaaa || fail "no mount from a server that is nobody"
+	expect 0 bramble overlay snapshot 0000aaaa one
+	expect 0 bramble overlay restore --yes 0000aaaa one
+	mounts 0000aaaa || fail "the server cannot open what root has restored"
+	expect 0 bramble overlay clone 0000aaaa 0000bbbb
+	mounts 0000bbbb || fail "the server cannot open what root has copied"
+	expect 0 bramble overlay create 0000cccc --image "$image"
+	mounts 0000cccc || fail "the server cannot open what root has made"
+	expect 0 bramble overlay reset --yes 0000aaaa
+	mounts 0000aaaa || fail "the server cannot open what root has reset"
+	find theirs2 ! -user nobody >others
+	[ ! -s others ] || { cat others; fail "root has left files that the server cannot use"; }
+	serve_stop
+fi
