@@ -11,12 +11,17 @@
 
 #include "loop/loop_private.h"
 
-static uint64_t clock_ms(void)
+static uint64_t read_clock(clockid_t id)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(id, &now);
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+static uint64_t clock_ms(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
 }
 
 static void on_round(struct ev_loop *ev, ev_check *watcher, int events)
@@ -123,6 +128,11 @@ bool loop_is_here(const struct loop *loop)
 uint64_t loop_now(const struct loop *loop)
 {
 	return loop->running ? loop->now_ms : clock_ms();
+}
+
+uint64_t loop_clock(void)
+{
+	return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 /* Timers ------------------------------------------------------------------------------------- */

@@ -45,6 +45,9 @@ bool loop_is_here(const struct loop *loop);
 /* When the present round began, milliseconds; constant during a callback. */
 uint64_t loop_now(const struct loop *loop);
 
+/* What time it is, milliseconds, up to 10 of them late: for callbacks that may take long. Costs little. */
+uint64_t loop_clock(void);
+
 /* Timers ------------------------------------------------------------------------------------- */
 
 struct loop_timer;

@@ -20,6 +20,11 @@
 /* Bytes of room at least to read into, beside what the record needs. */
 #define READ_MIN 4096u
 #define TRIM_MS 10000u
+/*
+ * Calls of one connection are carried out for so long, then it is the turn of the others: a stream may
+ * hold thousands that take a millisecond each.
+ */
+#define TURN_MS 5u
 /* Who did not get on for so long holds its memory in vain. */
 #define STALL_MS 3000u
 
@@ -96,6 +101,7 @@ void rpc_conn_close(struct rpc_conn *conn)
 		return;
 	loop_io_stop(&conn->io);
 	loop_later_stop(&conn->settle);
+	loop_timer_stop(&conn->next_turn);
 	close(conn->fd);
 	conn->fd = -1;
 	rpc_out_finish(&conn->out);
@@ -269,7 +275,12 @@ static void send_out(struct rpc_conn *conn)
 	}
 }
 
-/* Carries out the calls that have come in. */
+static bool has_turn(const struct rpc_conn *conn)
+{
+	return loop_clock() < conn->turn_ends_ms;
+}
+
+/* Carries out the calls that have come in, at least one. */
 static void take_calls(struct rpc_conn *conn)
 {
 	struct rpc_record *record = &conn->record;
@@ -299,8 +310,12 @@ static void take_calls(struct rpc_conn *conn)
 		}
 		if (conn->out.unsent >= SEND_EARLY)
 			send_out(conn);
+		if (!has_turn(conn))
+			return;
 	}
 }
+
+static void on_next_turn(struct loop_timer *timer);
 
 /* Does what there is to do, and says what to wait for. The connection may be gone then. */
 static void settle(struct rpc_conn *conn)
@@ -309,10 +324,11 @@ static void settle(struct rpc_conn *conn)
 
 	conn->entered = true;
 	loop_later_stop(&conn->settle);
+	conn->turn_ends_ms = loop_clock() + TURN_MS;
 	do {
 		take_calls(conn);
 		send_out(conn);
-	} while (conn->more && may_take(conn));
+	} while (conn->more && may_take(conn) && has_turn(conn));
 	conn->entered = false;
 	if (conn->broken ||
 	    (conn->ended && !conn->more && conn->calls.count == 0 && !conn->out.first)) {
@@ -324,6 +340,13 @@ static void settle(struct rpc_conn *conn)
 	if (!conn->ended && !conn->more && may_take(conn))
 		events |= LOOP_READ;
 	loop_io_change(&conn->io, events);
+	if (conn->more && may_take(conn))
+		loop_timer_start(conn->server->loop, &conn->next_turn, 0, on_next_turn);
+}
+
+static void on_next_turn(struct loop_timer *timer)
+{
+	settle(container_of(timer, struct rpc_conn, next_turn));
 }
 
 static void on_later(struct loop_later *later)

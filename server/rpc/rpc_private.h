@@ -50,6 +50,8 @@ struct rpc_conn {
 	size_t in_end;
 	struct rpc_record record;
 	struct rpc_out out;
+	struct loop_timer next_turn;
+	uint64_t turn_ends_ms; /* by loop_clock: until then its calls are carried out */
 	uint64_t moved_ms; /* when it got on last: a call was complete, or an answer was taken */
 	bool more; /* there may be whole records in @in */
 	bool ended; /* the peer sends nothing more */

@@ -14,6 +14,7 @@
  *     6 RELEASE                     -> uint, how many were held; they are answered in reverse
  *     7 ENDED                       -> uint, how many connections that had called ECHO have ended
  *     8 DROP                        -> nothing
+ *     9 BUSY    uint ms             -> uint ms, after the loop was at it for so long
  *
  * SIGTERM: quiesces, and ends when it is idle.
  */
@@ -46,6 +47,7 @@ enum procedure {
 	RELEASE,
 	ENDED,
 	DROP,
+	BUSY,
 };
 
 static struct loop *loop;
@@ -200,6 +202,16 @@ static void release(struct rpc_call *call)
 	reply_word(call, count);
 }
 
+static void be_busy(struct rpc_call *call)
+{
+	if (call->args_len != 4) {
+		rpc_refuse(call, RPC_GARBAGE_ARGS);
+		return;
+	}
+	usleep(be32_at(call->args) * 1000);
+	reply_word(call, be32_at(call->args));
+}
+
 static void on_call(struct rpc_call *call)
 {
 	switch ((enum procedure)call->procedure) {
@@ -226,6 +238,9 @@ static void on_call(struct rpc_call *call)
 		return;
 	case DROP:
 		rpc_drop(call);
+		return;
+	case BUSY:
+		be_busy(call);
 		return;
 	default:
 		rpc_refuse(call, RPC_PROC_UNAVAIL);

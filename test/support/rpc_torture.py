@@ -10,7 +10,7 @@ import threading
 import time
 
 PROGRAM = 536870913
-ECHO, LATER, READ, BLOB, HOLD, RELEASE, ENDED, DROP = range(1, 9)
+ECHO, LATER, READ, BLOB, HOLD, RELEASE, ENDED, DROP, BUSY = range(1, 10)
 MIB = 1 << 20
 port = int(sys.argv[1])
 data = open(sys.argv[2], "rb").read()
@@ -286,6 +286,20 @@ def stalled_peer_holds_up_nobody():
             c.expect(done(1, opaque(b"Z" * MIB)))
 
 
+def others_come_between_what_one_asks_at_once():
+    busy, other = Client(), Client()
+    other.send(record(call(1, 0)))
+    other.expect(done(1))
+    count = 1000
+    busy.send(b"".join(record(call(i, BUSY, words(2))) for i in range(count)))
+    other.send(record(call(2, 0)))
+    other.expect(done(2))
+    there = busy.socket.recv(MIB, socket.MSG_DONTWAIT | socket.MSG_PEEK)
+    assert len(there) < count * len(record(done(0, words(2)))), "it came after all others"
+    for i in range(count):
+        busy.expect(done(i, words(2)))
+
+
 def many_connections_are_served():
     clients = [Client() for _ in range(200)]
     for i, c in enumerate(clients):
@@ -443,6 +457,7 @@ USUAL = [
     answers_still_come_after_the_last_call,
     answers_to_those_who_left_are_thrown_away,
     stalled_peer_holds_up_nobody,
+    others_come_between_what_one_asks_at_once,
     many_connections_are_served,
     thousands_may_wait_in_the_stream,
     udp_is_served,
