@@ -323,15 +323,21 @@ static bool decode(struct job *job)
 }
 
 /*
- * The same call is under way. Where its connection is there still, it will be answered there. One that
- * came by a connection which is gone is answered to the new one, when it is done.
+ * Whether the answer to a call that is under way will be seen by who makes it @again. A client that has
+ * gone on to another connection does not look at the first one any more, which may not know that yet.
  */
+static bool will_be_seen(const struct rpc_call *under_way, const struct rpc_call *again)
+{
+	return !under_way->closed && (!again->peer->tcp || under_way->peer == again->peer);
+}
+
+/* The same call is under way: it is enough to answer it once, or to wait until it is done. */
 static void wait_for(struct job *job, struct nfs_running *running)
 {
 	struct job *other = container_of(running, struct job, running);
 	struct job *dropped = job;
 
-	if (other->op.call->closed) {
+	if (!will_be_seen(other->op.call, job->op.call)) {
 		dropped = other->waiting;
 		other->waiting = job;
 	}

@@ -302,6 +302,35 @@ static void a_call_whose_connection_has_ended_is_answered_to_the_next_one(void *
 	fake_call_finish(&third);
 }
 
+static void a_call_that_comes_again_by_another_connection_is_answered_there(void **state)
+{
+	struct world *w = *state;
+	struct fake_call first, second, third;
+	struct args args;
+
+	create_args(w, &args, "new");
+	fake_work_defer(true);
+	init(&first, 5, 8, &args);
+	init(&second, 5, 8, &args);
+	init(&third, 5, 8, &args);
+	first.peer.tcp = true;
+	second.peer.tcp = true;
+	third.call.peer = &first.peer;
+	fake_call_make(&first);
+	fake_call_make(&second);
+	fake_call_make(&third);
+	assert_int_equal(second.end, FAKE_OPEN);
+	assert_int_equal(third.end, FAKE_DROPPED);
+	fake_work_run();
+	fake_work_defer(false);
+	assert_int_equal(status_of(&first), NFS3_OK);
+	assert_int_equal(status_of(&second), NFS3_OK);
+	first.peer.slot_end(first.peer.slot);
+	second.peer.slot_end(second.peer.slot);
+	fake_call_finish(&first);
+	fake_call_finish(&second);
+}
+
 static void one_export_leaves_workers_to_others(void **state)
 {
 	struct world *w = *state;
@@ -512,6 +541,7 @@ int main(void)
 		TEST(a_file_may_grow_while_a_read_waits),
 		TEST(a_call_that_comes_while_it_is_carried_out_is_dropped),
 		TEST(a_call_whose_connection_has_ended_is_answered_to_the_next_one),
+		TEST(a_call_that_comes_again_by_another_connection_is_answered_there),
 		TEST(one_export_leaves_workers_to_others),
 		TEST(calls_that_may_be_repeated_are_carried_out_again),
 		TEST(a_connection_keeps_its_export_until_it_is_gone),
