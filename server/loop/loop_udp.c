@@ -328,6 +328,11 @@ int loop_udp_send_many(struct loop_udp *udp, const struct loop_udp_out *out, uns
 	int sent;
 
 	assert(count <= LOOP_UDP_MANY);
+	if (count == 1 && out->body_len == 0) {
+		ssize_t len = send(udp->fd, out->head, out->head_len, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+		return len < 0 ? send_error(errno) : 1;
+	}
 	for (unsigned int i = 0; i < count; i++) {
 		pieces[i][0] = (struct iovec){.iov_base = (void *)(uintptr_t)out[i].head,
 					      .iov_len = out[i].head_len};

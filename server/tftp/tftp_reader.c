@@ -36,7 +36,8 @@ bool tftp_reader_is_busy(const struct tftp_reader *reader)
 void tftp_reader_finish(struct tftp_reader *reader)
 {
 	assert(!tftp_reader_is_busy(reader));
-	free(reader->bytes);
+	if (reader->bytes)
+		free(reader->bytes - TFTP_READER_FRONT);
 	reader->bytes = NULL;
 }
 
@@ -135,10 +136,13 @@ static int get_from_tree(struct tftp_reader *reader, uint64_t offset, size_t len
 		return reader->error;
 	if (offset >= reader->start && range_fits(offset - reader->start, len, reader->len))
 		return 0;
-	if (!reader->bytes)
-		reader->bytes = malloc(reader->room);
-	if (!reader->bytes)
-		return -ENOMEM;
+	if (!reader->bytes) {
+		uint8_t *bytes = malloc(TFTP_READER_FRONT + reader->room);
+
+		if (!bytes)
+			return -ENOMEM;
+		reader->bytes = bytes + TFTP_READER_FRONT;
+	}
 	reader->start = offset;
 	wait_forbid();
 	err = fill(reader);
@@ -180,4 +184,11 @@ int tftp_reader_get(struct tftp_reader *reader, uint64_t offset, size_t len, con
 	*out = reader->bytes + (offset - reader->start);
 	*out_len = reader->len - (size_t)(offset - reader->start);
 	return 0;
+}
+
+uint8_t *tftp_reader_front(struct tftp_reader *reader, const uint8_t *data)
+{
+	if (!reader->file->tree || !data)
+		return NULL;
+	return reader->bytes + (data - reader->bytes) - TFTP_READER_FRONT;
 }

@@ -48,6 +48,15 @@ void tftp_reader_init(struct tftp_reader *reader, struct loop *loop, const struc
 int tftp_reader_get(struct tftp_reader *reader, uint64_t offset, size_t len, const uint8_t **out,
 		    size_t *out_len);
 
+/* Bytes that tftp_reader_front gives. */
+#define TFTP_READER_FRONT 4u
+
+/*
+ * What lies in front of @data, which tftp_reader_get gave, to be written to; of the file nothing in front of
+ * @data may be asked for afterwards. NULL: there is no such room.
+ */
+uint8_t *tftp_reader_front(struct tftp_reader *reader, const uint8_t *data);
+
 /* Whether a worker has anything of it, and it must not be finished. */
 bool tftp_reader_is_busy(const struct tftp_reader *reader);
 void tftp_reader_finish(struct tftp_reader *reader);

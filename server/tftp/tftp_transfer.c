@@ -165,18 +165,36 @@ static int send_blocks(struct tftp_transfer *t, const struct loop_udp_out *out, 
 	return sent;
 }
 
+static_assert(TFTP_READER_FRONT == TFTP_HEAD_BYTES, "there is room for a head");
+
+/*
+ * The one block that is sent at a time goes with its head in front, over the end of the block before, which the
+ * client has: a datagram of one piece costs less.
+ */
+static int send_single(struct tftp_transfer *t, uint8_t *front, size_t len)
+{
+	struct loop_udp_out out = {.head = front, .head_len = TFTP_HEAD_BYTES + len};
+
+	tftp_packet_data_head((uint16_t)t->session.next, front);
+	return send_blocks(t, &out, 1);
+}
+
 static int send_octets(struct tftp_transfer *t)
 {
 	uint64_t offset = (t->session.next - 1) * block_bytes(t);
 	uint8_t heads[LOOP_UDP_MANY][TFTP_HEAD_BYTES];
 	struct loop_udp_out out[LOOP_UDP_MANY];
 	const uint8_t *data = NULL;
+	uint8_t *front;
 	size_t len;
 	int result;
 
 	result = tftp_reader_get(&t->reader, offset, block_len(t, offset), &data, &len);
 	if (result)
 		return result == -EAGAIN ? -EINPROGRESS : result;
+	front = t->session.window == 1 ? tftp_reader_front(&t->reader, data) : NULL;
+	if (front)
+		return send_single(t, front, block_len(t, offset));
 	return send_blocks(t, out, describe(t, data, len, heads, out));
 }
 
