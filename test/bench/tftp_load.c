@@ -125,7 +125,7 @@ static bool on_packet(struct client *c)
 	} else {
 		len = recvfrom(c->fd, packet, sizeof(packet), MSG_DONTWAIT,
 			       (struct sockaddr *)&from, &from_len);
-		if (len >= 0)
+		if (len >= 4 && (get16(packet) == OACK || get16(packet) == DATA))
 			c->connected = connect(c->fd, (struct sockaddr *)&from, sizeof(from)) == 0;
 	}
 	if (len < 4)
@@ -142,10 +142,13 @@ static bool on_packet(struct client *c)
 	case DATA:
 		on_data(c, packet, (size_t)len);
 		return true;
-	default:
+	case ERROR:
 		fprintf(stderr, "tftp_load: error %u: %.*s\n", get16(packet + 2), (int)len - 4,
 			packet + 4);
 		exit(1);
+	default:
+		/* of another client here, whose server's port this one has got since */
+		return true;
 	}
 }
 
