@@ -115,8 +115,7 @@ static void end_call(struct rpc_box *box)
 			rpc_conn_settle_later(conn);
 		return;
 	}
-	if (box->udp)
-		list_remove(&box->udp->calls, box);
+	list_remove(&box->udp->calls, box);
 	if (box->udp_peer.slot_end)
 		box->udp_peer.slot_end(box->udp_peer.slot);
 	give_box_back(server, box);
@@ -206,12 +205,9 @@ static bool append_file(struct rpc_box *box, size_t len, const struct rpc_file *
 
 static void send_by_udp(struct rpc_box *box, const uint8_t *data, size_t len)
 {
-	int err;
+	int err = loop_udp_send(&box->udp->udp, data, len, &box->udp_peer.address,
+				box->udp_peer.local, 0);
 
-	if (!box->udp)
-		return;
-	err = loop_udp_send(&box->udp->udp, data, len, &box->udp_peer.address, box->udp_peer.local,
-			    0);
 	if (err)
 		log_debug("rpc: cannot send a reply: %s", strerror(-err));
 }

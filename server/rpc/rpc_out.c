@@ -125,8 +125,12 @@ static bool add_copy(struct rpc_out *out, struct rpc_room *room, size_t len)
 	if (!rpc_out_room(out, len, &copy))
 		return false;
 	memcpy(copy.data, room->data, len);
+	if (!rpc_out_add(out, &copy, len)) {
+		rpc_out_drop(out, &copy);
+		return false;
+	}
 	rpc_buffer_put(out->pool, TAKE(room->buffer));
-	return rpc_out_add(out, &copy, len);
+	return true;
 }
 
 bool rpc_out_add(struct rpc_out *out, struct rpc_room *room, size_t len)

@@ -22,7 +22,7 @@ struct rpc_box {
 	struct rpc_server *server; /* borrowed */
 	const struct rpc_program *program; /* borrowed */
 	struct rpc_conn *conn; /* of a call by TCP */
-	struct rpc_udp *udp; /* of a call by UDP: NULL after that was closed */
+	struct rpc_udp *udp; /* of a call by UDP */
 	struct rpc_peer udp_peer;
 	struct rpc_buffer *args_buffer; /* where the arguments lie, if they are longer */
 	struct rpc_room reply; /* after rpc_reply_begin */
