@@ -227,5 +227,6 @@ int main(int argc, char **argv)
 	printf("%.1f\n", (double)total / 1e3 / (double)(now - start));
 	if (again)
 		fprintf(stderr, "tftp_load: asked again %llu times\n", (unsigned long long)again);
+	free(clients);
 	return 0;
 }
