@@ -101,11 +101,6 @@ struct job {
 	loop_work_fn work; /* what a worker does */
 	union nfs_arguments args;
 	struct job *waiting; /* the same call again, by a connection that came after this one's */
-	/* of one whose export has to be asked for first */
-	struct sockaddr_in peer;
-	const uint8_t *handle;
-	size_t handle_len;
-	struct nfs_export *export;
 	int err;
 };
 
@@ -386,7 +381,7 @@ static void start_changing(struct nfs_server *server, const struct nfs_op *op)
 
 /* Which export -------------------------------------------------------------------------------- */
 
-static void fail(struct rpc_call *call, int err)
+void nfs_program_fail(struct rpc_call *call, int err)
 {
 	const nfsstat3 status = err == -EBADMSG ? NFS3ERR_BADHANDLE : nfs_status(err);
 	const size_t words = 1 + procedures[call->procedure].fail_words;
@@ -412,64 +407,34 @@ static void start(struct nfs_server *server, struct rpc_call *call, struct nfs_l
 		start_reading(server, &op);
 }
 
-static void ask(struct loop_work *work)
+/* The handle that the arguments begin with, and what is behind it. NULL: they do not. */
+static const uint8_t *take_handle(const struct rpc_call *call, size_t *out_len,
+				  struct nfs_args *behind)
 {
-	struct rpc_call *call = container_of(work, struct rpc_call, work);
-	struct job *job = call->state;
-
-	job->err =
-		nfs_lease_find(job->server, job->handle, job->handle_len, &job->peer, &job->export);
+	*behind = (struct nfs_args){.p = call->args, .left = call->args_len};
+	return nfs_take_opaque(behind, NFS3_FHSIZE, out_len);
 }
 
-static void on_asked(struct loop_work *work)
+void nfs_program_start(struct rpc_call *call, struct nfs_lease *lease)
 {
-	struct rpc_call *call = container_of(work, struct rpc_call, work);
-	struct job *job = call->state;
-	struct nfs_server *server = job->server;
-	const struct nfs_args behind = job->op.behind;
-	struct nfs_lease *lease;
-	int err = job->err;
+	struct nfs_args behind;
+	size_t len;
+	const uint8_t *handle = take_handle(call, &len, &behind);
 	uint64_t id;
+	int err = nfs_handle_read(&lease->seal, handle, len, &id);
 
-	server->busy--;
-	if (!err)
-		err = nfs_lease_adopt(server, call, job->export, job->handle, job->handle_len,
-				      &lease, &id);
-	free(job);
-	call->state = NULL;
-	if (err)
-		fail(call, err);
-	else if (call->closed) {
-		/* nobody waits for it; and there is no peer any more */
-		rpc_drop(call);
+	if (err) {
+		nfs_program_fail(call, err);
 		nfs_lease_give_back(lease);
-	} else {
-		start(server, call, lease, id, &behind);
-	}
-}
-
-static void ask_in_worker(struct nfs_server *server, struct rpc_call *call, const uint8_t *handle,
-			  size_t len, const struct nfs_args *behind)
-{
-	struct job *job = make_job(server, call);
-
-	if (!job) {
-		rpc_drop(call);
 		return;
 	}
-	job->op.call = call;
-	job->op.behind = *behind;
-	job->handle = handle;
-	job->handle_len = len;
-	job->peer = call->peer->address;
-	server->busy++;
-	loop_work_submit(server->loop, &call->work, ask, on_asked);
+	start(call->ctx, call, lease, id, &behind);
 }
 
 void nfs_program_call(struct rpc_call *call)
 {
 	struct nfs_server *server = call->ctx;
-	struct nfs_args args = {.p = call->args, .left = call->args_len};
+	struct nfs_args behind;
 	const uint8_t *handle;
 	struct nfs_lease *lease;
 	uint64_t id;
@@ -484,16 +449,16 @@ void nfs_program_call(struct rpc_call *call)
 		rpc_refuse(call, RPC_PROC_UNAVAIL);
 		return;
 	}
-	handle = nfs_take_opaque(&args, NFS3_FHSIZE, &len);
+	handle = take_handle(call, &len, &behind);
 	if (!handle) {
 		rpc_refuse(call, RPC_GARBAGE_ARGS);
 		return;
 	}
 	err = nfs_lease_of(server, call, handle, len, &lease, &id);
 	if (err == -EAGAIN)
-		ask_in_worker(server, call, handle, len, &args);
+		nfs_ask(server, call, handle);
 	else if (err)
-		fail(call, err);
+		nfs_program_fail(call, err);
 	else
-		start(server, call, lease, id, &args);
+		start(server, call, lease, id, &behind);
 }

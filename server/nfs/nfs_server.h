@@ -45,7 +45,8 @@ struct nfs_server {
 	struct rpc_program programs[3]; /* NFS, MOUNT, the port mapper */
 	struct rpc_server *rpc[NFS_PORTS]; /* NULL: not listening */
 	bool tcp_only[NFS_PORTS];
-	unsigned int busy; /* calls that workers have */
+	unsigned int busy; /* calls that workers have, or that wait for one */
+	struct nfs_asking *asking; /* who asks the site for an export */
 	struct nfs_connection *connections; /* those that remember exports */
 	struct nfs_mounted *mounted; /* the latest first */
 	unsigned int mounted_count;
@@ -58,6 +59,14 @@ struct nfs_server {
 
 /* nfs_program.c: a call of NFS. */
 void nfs_program_call(struct rpc_call *call);
+
+/* The same for one whose export is known by now: takes one use of @lease. Or why it is not. */
+void nfs_program_start(struct rpc_call *call, struct nfs_lease *lease);
+void nfs_program_fail(struct rpc_call *call, int err);
+
+/* nfs_ask.c: lets a worker ask for the export of @handle, which is sealed; then goes on with @call. */
+void nfs_ask(struct nfs_server *server, struct rpc_call *call,
+	     const uint8_t handle[NFS_HANDLE_BYTES]);
 
 /* nfs_mount.c, nfs_portmap.c */
 void nfs_mount_call(struct rpc_call *call);
@@ -77,8 +86,8 @@ int nfs_register_unset(const pmap2_mapping *entries, size_t count);
 /* nfs_lease.c: all on the loop. */
 
 /*
- * The export that a call's handle names, and the node. Waiting is forbidden meanwhile. -EAGAIN: to be
- * asked for by nfs_lease_find. -EBADMSG: the handle is not ours. -ESTALE, -EACCES. The lease is
+ * The export that a call's handle names, and the node. Waiting is forbidden meanwhile. -EAGAIN: the
+ * handle is sealed, its export is to be asked for by nfs_lease_find. -EBADMSG: the handle is not ours. -ESTALE, -EACCES. The lease is
  * to be given back.
  */
 int nfs_lease_of(struct nfs_server *server, struct rpc_call *call, const uint8_t *handle,

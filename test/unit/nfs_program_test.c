@@ -463,6 +463,47 @@ static void the_site_may_wait_in_a_worker(void **state)
 	assert_int_equal(call.end, FAKE_DROPPED);
 }
 
+static void a_client_asks_the_site_once_for_all_its_calls(void **state)
+{
+	struct world *w = *state;
+	const size_t before = fake_work_count();
+	struct fake_call calls[5];
+	struct args args;
+
+	w->waits = true;
+	fake_work_defer(true);
+	begin_args(w, &args, TREE_ROOT);
+	for (uint32_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		init(&calls[i], i, 1, &args);
+		/* the last one is another client's */
+		if (i == ARRAY_SIZE(calls) - 1)
+			calls[i].peer.address.sin_addr.s_addr = 0x0200007f;
+		fake_call_make(&calls[i]);
+	}
+	assert_int_equal(fake_work_count() - before, 2);
+	assert_int_equal(nfs_server_busy(w->server), ARRAY_SIZE(calls));
+	calls[0].call.closed = true;
+	calls[1].call.closed = true;
+	fake_work_run();
+	assert_int_equal(calls[0].end, FAKE_DROPPED);
+	assert_int_equal(calls[1].end, FAKE_DROPPED);
+	for (size_t i = 2; i < ARRAY_SIZE(calls); i++) {
+		assert_int_equal(status_of(&calls[i]), NFS3_OK);
+		fake_call_finish(&calls[i]);
+	}
+	w->error = -EACCES;
+	for (uint32_t i = 0; i < 3; i++) {
+		init(&calls[i], i, 1, &args);
+		fake_call_make(&calls[i]);
+	}
+	fake_work_run();
+	fake_work_defer(false);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(status_of(&calls[i]), NFS3ERR_ACCES);
+		fake_call_finish(&calls[i]);
+	}
+}
+
 static void whoever_the_site_refuses_is_told_so(void **state)
 {
 	struct world *w = *state;
@@ -547,6 +588,7 @@ int main(void)
 		TEST(a_connection_keeps_its_export_until_it_is_gone),
 		TEST(an_export_that_is_to_end_is_forgotten_by_all_connections),
 		TEST(the_site_may_wait_in_a_worker),
+		TEST(a_client_asks_the_site_once_for_all_its_calls),
 		TEST(whoever_the_site_refuses_is_told_so),
 		TEST(a_node_of_another_export_is_beyond_a_border),
 		TEST(root_may_be_made_nobody),
