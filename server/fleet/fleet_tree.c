@@ -136,6 +136,12 @@ static int open_stack(struct fleet *fleet, struct opening *opening, struct stack
 		err = stack_overlay_create(image, opening->base, &options);
 	if (!err)
 		err = open_overlay(image, &options, out);
+	/* not flushed before the host lost its power: nothing that a Pi which mounts anew could miss */
+	if (err == -EUCLEAN && exists && opening->make && options.ephemeral) {
+		err = renew(&options, image);
+		if (!err)
+			err = open_overlay(image, &options, out);
+	}
 	/* to a Pi that has handles these would mean that its files are gone for good */
 	return err == -ENOENT || err == -ESTALE ? -EIO : err;
 }

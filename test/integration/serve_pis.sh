@@ -128,6 +128,29 @@ put "$work/mine" 0000aaaa/etc/mine
 mounts 0000aaaa
 nfs-cat "$(nfs 0000aaaa/etc/mine)" >/dev/null || fail "it became new twice"
 
+# One that was not flushed before the host lost its power is made anew, too; another is left as it is.
+for pi in 0000aaaa 036cb716; do
+	kill -KILL "$server"
+	wait "$server" || true
+	for file in meta log; do
+		[ ! -e "$work/state/overlays/$pi/$file" ] ||
+			dd if=/dev/urandom of="$work/state/overlays/$pi/$file" bs=4096 count=3 \
+				conv=notrunc status=none
+	done
+	serve_start --config "$work/conf" -v
+	if [ $pi = 0000aaaa ]; then
+		mounts $pi || fail "a temporary tree that is damaged is not made anew"
+		! nfs-cat "$(nfs $pi/etc/mine)" >/dev/null 2>&1 || fail "a damaged tree is whole"
+		put "$work/mine" $pi/etc/mine
+	else
+		! mounts $pi || fail "a tree that is damaged is mounted"
+		[ "$(state_of $pi refused)" != null ] || fail "status does not tell of the damage"
+		bramble overlay reset --yes $pi || fail "a damaged tree cannot be thrown away"
+		mounts $pi || fail "it does not boot after that"
+		put "$work/mine" $pi/etc/mine
+	fi
+done
+
 # bramble pi and status.
 [ "$(bramble status --json | jq -r '.pis | length')" = 4 ] || fail "status lists other than four Pis"
 bramble pi set abcd1234 name=kitchen keep=until-reboot
