@@ -145,7 +145,7 @@ static void identity_is_this_pis_own(void **state)
 	pi_tree_expect_text(tree, "/etc/hosts",
 			    "127.0.0.1\tlocalhost\n\n127.0.1.1\t\tkitchen raspberrypi.lan\n");
 
-	snprintf(id, sizeof(id), "%s", pi_tree_text(tree, "/etc/machine-id"));
+	snprintf(id, sizeof(id), "%.63s", pi_tree_text(tree, "/etc/machine-id"));
 	assert_int_equal(strlen(id), 33);
 	assert_int_equal(strspn(id, "0123456789abcdef"), 32);
 	assert_int_equal(id[12], '4');
@@ -156,7 +156,7 @@ static void identity_is_this_pis_own(void **state)
 	assert_int_equal(pi_tree_stat(tree, "/var/lib/systemd/random-seed", true).mode,
 			 S_IFREG | 0600);
 
-	snprintf(key, sizeof(key), "%s", pi_tree_text(tree, "/etc/ssh/ssh_host_ed25519_key"));
+	snprintf(key, sizeof(key), "%.2047s", pi_tree_text(tree, "/etc/ssh/ssh_host_ed25519_key"));
 	assert_ptr_equal(strstr(key, "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA"),
 			 key);
 	assert_string_not_equal(key, pi_tree_text(other, "/etc/ssh/ssh_host_ed25519_key"));
