@@ -91,8 +91,14 @@ static void remember(struct nfs_server *server, struct in_addr client, const cha
 
 /* MNT ----------------------------------------------------------------------------------------- */
 
-struct mounting {
+/*
+ * Of each client one at a time for the same path is with a worker: a tree may take long to open, and who
+ * asks again meanwhile only waits for the same.
+ */
+struct nfs_mounting {
+	struct nfs_mounting *next; /* of the server's, in the order in which they came */
 	struct nfs_server *server;
+	struct rpc_call *call;
 	struct sockaddr_in peer;
 	dirpath path; /* by rpcgen's code */
 	struct nfs_export *export;
@@ -103,14 +109,14 @@ struct mounting {
 static void run(struct loop_work *work)
 {
 	struct rpc_call *call = container_of(work, struct rpc_call, work);
-	struct mounting *mounting = call->state;
+	struct nfs_mounting *mounting = call->state;
 	const struct nfs_site *site = &mounting->server->site;
 
 	mounting->err = site->mount(site->ctx, mounting->path, &mounting->peer, &mounting->export,
 				    &mounting->id);
 }
 
-static void answer(struct rpc_call *call, const struct mounting *mounting)
+static void answer(struct rpc_call *call, const struct nfs_mounting *mounting)
 {
 	static int flavors[] = {RPC_AUTH_SYS, RPC_AUTH_NONE};
 	uint8_t handle[NFS_HANDLE_BYTES];
@@ -130,12 +136,58 @@ static void answer(struct rpc_call *call, const struct mounting *mounting)
 	rpc_reply(call, (xdrproc_t)xdr_mountres3, &res);
 }
 
+/* The first one of the same client for the same path; NULL: there is none. */
+static struct nfs_mounting *first_like(const struct nfs_server *server,
+				       const struct nfs_mounting *like)
+{
+	struct nfs_mounting *mounting = server->mounting;
+
+	while (mounting && (mounting->peer.sin_addr.s_addr != like->peer.sin_addr.s_addr ||
+			    strcmp(mounting->path, like->path) != 0))
+		mounting = mounting->next;
+	return mounting;
+}
+
+static void on_done(struct loop_work *work);
+
+static void submit(struct nfs_mounting *mounting)
+{
+	loop_work_submit(mounting->server->loop, &mounting->call->work, run, on_done);
+}
+
+static void add(struct nfs_server *server, struct nfs_mounting *mounting)
+{
+	struct nfs_mounting **end = &server->mounting;
+	const bool is_first = !first_like(server, mounting);
+
+	while (*end)
+		end = &(*end)->next;
+	*end = mounting;
+	if (is_first)
+		submit(mounting);
+}
+
+/* The next one like it has its turn. */
+static void take_out(struct nfs_server *server, struct nfs_mounting *mounting)
+{
+	struct nfs_mounting **link = &server->mounting;
+	struct nfs_mounting *next;
+
+	while (*link != mounting)
+		link = &(*link)->next;
+	*link = mounting->next;
+	next = first_like(server, mounting);
+	if (next)
+		submit(next);
+}
+
 static void on_done(struct loop_work *work)
 {
 	struct rpc_call *call = container_of(work, struct rpc_call, work);
-	struct mounting *mounting = call->state;
+	struct nfs_mounting *mounting = call->state;
 	struct nfs_server *server = mounting->server;
 
+	take_out(server, mounting);
 	server->busy--;
 	answer(call, mounting);
 	if (!mounting->err) {
@@ -148,13 +200,14 @@ static void on_done(struct loop_work *work)
 
 static void mount_path(struct nfs_server *server, struct rpc_call *call)
 {
-	struct mounting *mounting = calloc(1, sizeof(*mounting));
+	struct nfs_mounting *mounting = calloc(1, sizeof(*mounting));
 
 	if (!mounting) {
 		rpc_drop(call);
 		return;
 	}
 	mounting->server = server;
+	mounting->call = call;
 	mounting->peer = call->peer->address;
 	if (!rpc_args(call, (xdrproc_t)xdr_dirpath, &mounting->path)) {
 		rpc_args_free((xdrproc_t)xdr_dirpath, &mounting->path);
@@ -163,7 +216,7 @@ static void mount_path(struct nfs_server *server, struct rpc_call *call)
 	}
 	call->state = mounting;
 	server->busy++;
-	loop_work_submit(server->loop, &call->work, run, on_done);
+	add(server, mounting);
 }
 
 /* The others ----------------------------------------------------------------------------------- */

@@ -26,6 +26,8 @@ struct nfs_mounted {
 };
 
 struct nfs_connection;
+struct nfs_mounting;
+struct nfs_asking;
 
 enum {
 	NFS_AT_NFS, /* NFS and MOUNT */
@@ -48,6 +50,7 @@ struct nfs_server {
 	unsigned int busy; /* calls that workers have, or that wait for one */
 	struct nfs_asking *asking; /* who asks the site for an export */
 	struct nfs_connection *connections; /* those that remember exports */
+	struct nfs_mounting *mounting; /* MNT that is under way, or waits for another one */
 	struct nfs_mounted *mounted; /* the latest first */
 	unsigned int mounted_count;
 	struct loop_work registering;

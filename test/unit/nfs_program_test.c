@@ -2,6 +2,8 @@
 /* The way of an NFS call: on the loop or in a worker, once or again, and whose export it is for. */
 #include "support/overlay_fixture.h"
 
+#include <mount3.h>
+
 #include "base/wait.h"
 #include "nfs/nfs_handle.h"
 #include "nfs/nfs_server.h"
@@ -504,6 +506,33 @@ static void a_client_asks_the_site_once_for_all_its_calls(void **state)
 	}
 }
 
+static void a_client_that_mounts_again_waits_for_the_first(void **state)
+{
+	struct world *w = *state;
+	const size_t before = fake_work_count();
+	struct fake_call calls[5];
+	uint8_t paths[2][12];
+
+	nfs_put_opaque(paths[0], "/export", 7);
+	nfs_put_opaque(paths[1], "/other", 6);
+	fake_work_defer(true);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		fake_call_init(&calls[i], MOUNT_PROGRAM, 1, paths[i == 3], sizeof(paths[0]));
+		if (i == 4)
+			calls[i].peer.address.sin_addr.s_addr = 0x0200007f;
+		fake_call_make(&calls[i]);
+	}
+	/* another path, and another client, have nothing to do with it */
+	assert_int_equal(fake_work_count() - before, 3);
+	assert_int_equal(nfs_server_busy(w->server), ARRAY_SIZE(calls));
+	assert_int_equal(fake_work_run(), ARRAY_SIZE(calls));
+	fake_work_defer(false);
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+		assert_int_equal(status_of(&calls[i]), i == 3 ? MNT3ERR_NOENT : MNT3_OK);
+		fake_call_finish(&calls[i]);
+	}
+}
+
 static void whoever_the_site_refuses_is_told_so(void **state)
 {
 	struct world *w = *state;
@@ -589,6 +618,7 @@ int main(void)
 		TEST(an_export_that_is_to_end_is_forgotten_by_all_connections),
 		TEST(the_site_may_wait_in_a_worker),
 		TEST(a_client_asks_the_site_once_for_all_its_calls),
+		TEST(a_client_that_mounts_again_waits_for_the_first),
 		TEST(whoever_the_site_refuses_is_told_so),
 		TEST(a_node_of_another_export_is_beyond_a_border),
 		TEST(root_may_be_made_nobody),
