@@ -76,7 +76,7 @@ int dhcp_leases_set(struct dhcp_leases *leases, struct in_addr address,
 void dhcp_leases_decline(struct dhcp_leases *leases, struct dhcp_lease *lease, uint64_t until);
 
 /*
- * The leases as text, one a line: "10.0.0.7 dc:a6:32:01:02:03 1764300000", the seconds of the epoch when
+ * The leases of the pool as text, one a line: "10.0.0.7 dc:a6:32:01:02:03 1764300000", the seconds of the epoch when
  * it ends. @wall: the seconds of the epoch at @now. To be freed. -ENOMEM.
  */
 int dhcp_leases_format(const struct dhcp_leases *leases, uint64_t now, int64_t wall, char **out,

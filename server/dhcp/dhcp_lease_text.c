@@ -33,6 +33,9 @@ int dhcp_leases_format(const struct dhcp_leases *leases, uint64_t now, int64_t w
 
 		if (lease->state != DHCP_LEASE_BOUND && lease->state != DHCP_LEASE_OLD)
 			continue;
+		/* what is reserved for a client outside the pool is its own without a lease */
+		if (!dhcp_leases_in_pool(leases, lease->address))
+			continue;
 		inet_ntop(AF_INET, &lease->address, address, sizeof(address));
 		len += (size_t)snprintf(text + len, room - len,
 					"%s %02x:%02x:%02x:%02x:%02x:%02x %" PRId64 "\n", address,

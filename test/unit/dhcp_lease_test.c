@@ -230,6 +230,18 @@ static void offers_and_declined_addresses_are_not_kept(void **state)
 	free(text);
 }
 
+static void what_is_reserved_outside_the_pool_is_not_kept(void **state)
+{
+	struct dhcp_leases *leases = *state;
+	char *text;
+	size_t len;
+
+	dhcp_leases_set(leases, make_ip("10.0.0.200"), a, DHCP_LEASE_BOUND, LONGEST_MS);
+	assert_int_equal(dhcp_leases_format(leases, 0, 1000, &text, &len), 0);
+	assert_int_equal(dhcp_leases_parse(leases, text, len, 0, 1000, LONGEST_MS), 0);
+	free(text);
+}
+
 static void lines_that_are_no_lease_are_left_out(void **state)
 {
 	static const char *const lines[] = {
@@ -319,6 +331,7 @@ int main(void)
 		CASE(a_declined_address_rests),
 		CASE(leases_outlive_a_restart),
 		CASE(offers_and_declined_addresses_are_not_kept),
+		CASE(what_is_reserved_outside_the_pool_is_not_kept),
 		CASE(lines_that_are_no_lease_are_left_out),
 		CASE(no_lease_is_longer_than_leases_are),
 		CASE(the_last_line_of_an_address_or_a_mac_counts),
