@@ -154,10 +154,13 @@ static bool choose_oldest(const struct dhcp_leases *leases, const uint8_t mac[DH
 		bool offer = lease->state == DHCP_LEASE_OFFERED && lease->until > now;
 
 		if (!dhcp_leases_in_pool(leases, lease->address) ||
-		    is_barred(leases, lease->address, mac) || (!offer && is_taken(lease, mac, now)))
+		    (!offer && is_taken(lease, mac, now)))
 			continue;
 		if (best && (offer > best_is_offer ||
 			     (offer == best_is_offer && lease->until >= best->until)))
+			continue;
+		/* last, since it asks the site */
+		if (is_barred(leases, lease->address, mac))
 			continue;
 		best = lease;
 		best_is_offer = offer;
