@@ -100,6 +100,7 @@ struct fleet_tree {
 	struct nfs_export export; /* first; of a Pi's own alone */
 	struct fleet_pi *pi; /* borrowed; NULL: it is shared */
 	bool ready; /* it was opened, and may be used */
+	bool provisioned; /* it is made ready to be mounted; of a Pi's own */
 	bool closing; /* no further users */
 	unsigned int users;
 	uint64_t idle_ms; /* since when nobody uses it */
@@ -314,7 +315,7 @@ void fleet_shared_close(struct fleet *fleet);
  * Runs the steps that the open tree has not seen; the report goes to @record. @name: of the Pi, or empty.
  */
 int fleet_provision(const char *name, const struct config_rules *rules, struct stack *stack,
-		    bool fresh, struct fleet_record *record);
+		    struct fleet_record *record);
 
 /* fleet_boot.c ------------------------------------------------------------------------------- */
 

@@ -93,10 +93,10 @@ static void make_serial(const char *id, struct pi_serial *out)
 }
 
 int fleet_provision(const char *name, const struct config_rules *rules, struct stack *stack,
-		    bool fresh, struct fleet_record *record)
+		    struct fleet_record *record)
 {
 	const struct state_info *info = stack_overlay_info(stack);
-	bool same = !fresh && record->has_overlay &&
+	bool same = record->has_overlay &&
 		    memcmp(record->overlay, info->uuid, sizeof(record->overlay)) == 0;
 	struct provision_options options = {.owns = owns, .ctx = stack};
 	struct provision_report report = {.count = 0};

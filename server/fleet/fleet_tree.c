@@ -75,11 +75,30 @@ struct opening {
 	struct fleet_record record; /* changed by what is done */
 };
 
-static bool overlay_exists(struct fleet *fleet, const char *id)
+/* Whether there is one; *@out_empty: nothing was written to it since it was made or reset. */
+static bool overlay_exists(struct fleet *fleet, const char *id, bool *out_empty)
 {
 	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+	int err = state_overlay_open(fleet->state, id, STATE_LOOK, &overlay);
 
-	return state_overlay_open(fleet->state, id, STATE_LOOK, &overlay) != -ENOENT;
+	*out_empty = err == -ENOENT || (err == 0 && overlay->info.empty);
+	return err != -ENOENT;
+}
+
+/*
+ * What was done to an overlay that is empty now is to be done again; durably, because it is empty no more
+ * as soon as it was opened.
+ */
+static int forget_steps(struct fleet *fleet, struct fleet_pi *pi, struct opening *opening)
+{
+	if (opening->record.steps.count == 0)
+		return 0;
+	opening->record.steps.count = 0;
+	pthread_mutex_lock(&fleet->lock);
+	pi->record.steps.count = 0;
+	pi->dirty = true;
+	pthread_mutex_unlock(&fleet->lock);
+	return fleet_save_records(fleet);
 }
 
 static struct stack_options options_of(struct fleet *fleet, const struct opening *opening)
@@ -121,24 +140,30 @@ static int open_overlay(const char *image, const struct stack_options *options, 
 }
 
 /* The overlay alone: made, renewed or as it is. */
-static int open_stack(struct fleet *fleet, struct opening *opening, struct stack **out)
+static int open_stack(struct fleet *fleet, struct fleet_pi *pi, struct opening *opening,
+		      struct stack **out)
 {
 	struct stack_options options = options_of(fleet, opening);
 	const char *image = opening->image ? opening->image->file : NULL;
-	bool exists = overlay_exists(fleet, opening->record.id);
+	bool empty;
+	bool exists = overlay_exists(fleet, opening->record.id, &empty);
 	int err = 0;
 
 	if (!exists && !(opening->make && image))
 		return -ENOENT;
-	if (exists && opening->renew)
+	if (empty || opening->renew)
+		err = forget_steps(fleet, pi, opening);
+	if (!err && exists && opening->renew)
 		err = renew(&options, image);
-	else if (!exists && opening->base[0])
+	else if (!err && !exists && opening->base[0])
 		err = stack_overlay_create(image, opening->base, &options);
 	if (!err)
 		err = open_overlay(image, &options, out);
 	/* not flushed before the host lost its power: nothing that a Pi which mounts anew could miss */
 	if (err == -EUCLEAN && exists && opening->make && options.ephemeral) {
-		err = renew(&options, image);
+		err = forget_steps(fleet, pi, opening);
+		if (!err)
+			err = renew(&options, image);
 		if (!err)
 			err = open_overlay(image, &options, out);
 	}
@@ -148,15 +173,12 @@ static int open_stack(struct fleet *fleet, struct opening *opening, struct stack
 
 static int open_own(struct fleet *fleet, struct opening *opening, struct fleet_tree *tree)
 {
-	const struct state_info *info;
-	int err = open_stack(fleet, opening, &tree->stack);
+	int err = open_stack(fleet, tree->pi, opening, &tree->stack);
 
 	if (err)
 		return err;
-	info = stack_overlay_info(tree->stack);
 	if (opening->make)
-		err = fleet_provision(opening->name, opening->rules, tree->stack, info->empty,
-				      &opening->record);
+		err = fleet_provision(opening->name, opening->rules, tree->stack, &opening->record);
 	if (!err)
 		err = start_export(tree);
 	if (err) {
@@ -197,6 +219,15 @@ static void note_failed(struct fleet_pi *pi, int err)
 		 strerror(-err));
 }
 
+/* Whether the steps of provisioning were done to the open overlay. */
+static bool is_provisioned(const struct opening *opening, const struct fleet_tree *tree)
+{
+	const struct fleet_record *record = &opening->record;
+
+	return record->has_overlay && record->steps.count > 0 &&
+	       memcmp(record->overlay, tree->export.uuid, sizeof(record->overlay)) == 0;
+}
+
 /* With the lock held: ends the opening that has begun with tree->ready = false. */
 static void settle(struct fleet *fleet, struct fleet_pi *pi, const struct opening *opening,
 		   struct fleet_tree *tree, int err)
@@ -214,6 +245,7 @@ static void settle(struct fleet *fleet, struct fleet_pi *pi, const struct openin
 		pi->failed = 0;
 		pi->absent_ms = 0;
 		tree->ready = true;
+		tree->provisioned = is_provisioned(opening, tree);
 		tree->users = 1;
 		if (opening->make)
 			take_record(pi, opening);
@@ -280,7 +312,8 @@ static int open_step(struct fleet *fleet, struct fleet_pi *pi, bool make, struct
 	int err;
 
 	*out_again = false;
-	if (tree && tree->ready && !tree->closing && !(make && is_to_renew(fleet, pi))) {
+	if (tree && tree->ready && !tree->closing &&
+	    !(make && (is_to_renew(fleet, pi) || !tree->provisioned))) {
 		/* of a kernel that was loaded while it was to be kept */
 		if (make && pi->record.renew)
 			pi->dirty = true;

@@ -166,6 +166,16 @@ bramble pi remove new
 ! bramble pi show 12345678 2>/dev/null || fail "a removed Pi is still there"
 [ "$(state_of 036cb716 'lost_capabilities | length')" -ge 0 ] || fail "no list of capabilities"
 
+# What was reset, or made without the server, is made ready before it is mounted, though it was loaded from.
+bramble overlay reset --yes abcd1234 || fail "reset does not reach the server"
+get abcd1234/config.txt >/dev/null
+mounts abcd1234 || fail "a tree that was reset cannot be mounted"
+[ "$(nfs-cat "$(nfs abcd1234/etc/hostname)")" = kitchen ] || fail "a tree that was reset is not made ready"
+bramble overlay create 55550000 --image "$image" || fail "no overlay can be made beside the server"
+get 55550000/config.txt >/dev/null
+mounts 55550000 || fail "an overlay that was made beside the server cannot be mounted"
+nfs-cat "$(nfs 55550000/etc/fstab)" | grep -q 'none bind' || fail "it was not made ready"
+
 # The name of a Pi is that of its overlay, too.
 bramble overlay show lobby | grep -q 0000aaaa || fail "a Pi's name is not known to bramble overlay"
 bramble overlay show kitchen >/dev/null || fail "a name that was set is not known to bramble overlay"
