@@ -61,7 +61,10 @@ struct tftp_options {
 	struct sockaddr_in address; /* port 0: any; 69 is usual */
 	const char *interface; /* NULL: all */
 	int fd; /* a bound socket to take over; 0 or less: none */
-	/* More requests are not answered: clients ask again. 0: 4096. */
+	/*
+	 * For one more a transfer is given up whose client has not answered so far; if all have, it is
+	 * not answered: clients ask again. 0: 4096.
+	 */
 	unsigned int transfers_max;
 	/* Of one address: its oldest is given up for one more. 0: 16. */
 	unsigned int transfers_per_client_max;

@@ -66,6 +66,39 @@ static struct tftp_transfer *find(struct tftp_server *server, const struct socka
 	return found;
 }
 
+/*
+ * A transfer that may give way: its client has not answered, so its address may be forged. The oldest of
+ * its bucket; where the search begins, the newcomer's @port says. NULL: all clients have answered.
+ */
+static struct tftp_transfer *find_unconfirmed(struct tftp_server *server, in_port_t port)
+{
+	struct tftp_transfer *found = NULL;
+
+	for (size_t i = 0; i < TFTP_BUCKETS && !found; i++) {
+		struct tftp_transfer *t = server->buckets[(port + i) % TFTP_BUCKETS];
+
+		for (; t; t = t->next) {
+			/* what a worker has stays in memory anyway */
+			if (t->is_open && !t->session.confirmed && !tftp_reader_is_busy(&t->reader))
+				found = t;
+		}
+	}
+	return found;
+}
+
+/* Whether there is room for one more transfer. */
+static bool make_room(struct tftp_server *server, in_port_t port)
+{
+	struct tftp_transfer *other;
+
+	if (server->transfers < server->transfers_max)
+		return true;
+	other = find_unconfirmed(server, port);
+	if (other)
+		tftp_transfer_end(other, TFTP_OUTCOME_TIMEOUT);
+	return other;
+}
+
 /* Nobody but a broken client asks all at once, and all would answer (RFC 1123 4.2.3.4). */
 static bool is_broadcast(const struct tftp_server *server, const struct loop_datagram *datagram)
 {
@@ -97,7 +130,7 @@ static void on_ask(struct tftp_server *server, const struct loop_datagram *datag
 		tftp_transfer_end(same, TFTP_OUTCOME_EARLY); /* it begins anew */
 	else if (count >= server->per_client_max)
 		tftp_transfer_end(oldest, TFTP_OUTCOME_TIMEOUT);
-	if (server->transfers >= server->transfers_max) {
+	if (!make_room(server, datagram->from.sin_port)) {
 		log_debug("tftp: %u transfers: one more is not answered", server->transfers);
 		return;
 	}

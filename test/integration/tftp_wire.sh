@@ -47,6 +47,13 @@ grep -q '^middle complete 100000$' served || fail "no complete transfer was repo
 grep -q '^middle early 0$' served || fail "no early end was reported"
 ! grep -q ' error ' served || fail "a transfer failed: $(grep ' error ' served)"
 
+ended
+start -m 4 boot.img
+python3 "$BRAMBLE_SOURCE/test/support/tftp_torture.py" "$port" middle middle \
+	who_has_not_answered_makes_room_for_others || fail "see above"
+ended
+start -v boot.img
+
 same() { cmp "$1" got || fail "$1 came as something else by $2"; }
 
 for file in middle large two-blocks empty text; do

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: MIT
 """TFTP packet by packet: what boot ROMs do, what networks do to packets, and what nobody should do.
 
-    tftp_torture.py PORT FILE NAME
+    tftp_torture.py PORT FILE NAME [TEST]
 
-FILE is what the server at 127.0.0.1 hands out as NAME, some 100 KiB. Prints what is wrong and fails.
+FILE is what the server at 127.0.0.1 hands out as NAME, some 100 KiB. Prints what is wrong and fails. All
+tests are done, but those that need a server of their own, which are to be named.
 """
 import socket
 import struct
@@ -283,7 +284,32 @@ def one_client_has_so_many_transfers_and_no_more():
         c.error(0)
 
 
-for test in [f for f in list(globals().values()) if callable(f) and getattr(f, "__code__", None) and f.__code__.co_argcount == 0]:
+def who_has_not_answered_makes_room_for_others():
+    """Of a server that has four transfers at most."""
+    sure = Client()
+    sure.ask()
+    check("block 1", sure.block()[0] == 1)
+    sure.ack(1)
+    check("block 2", sure.block()[0] == 2)
+    silent = [Client() for _ in range(20)]
+    for c in silent:
+        c.ask()
+        check("block 1 for one more", c.block(2)[0] == 1)
+    sure.ack(2)
+    check("who has answered goes on", sure.block()[0] == 3)
+    for c in silent[-3:]:
+        c.ack(1)
+        check("as do the last ones", c.block(2)[0] == 2)
+    more = Client()
+    more.ask()
+    check("and nobody of those gives way", more.silence())
+    for c in silent[-3:] + [sure]:
+        c.error(0)
+
+
+own_server = {"who_has_not_answered_makes_room_for_others"}
+tests = {name: f for name, f in globals().items() if getattr(f, "__code__", None) and not f.__code__.co_argcount}
+for test in [tests[name] for name in sys.argv[4:] or tests if sys.argv[4:] or name not in own_server]:
     before = failures
     test()
     print("ok" if failures == before else "FAILED", test.__name__)
