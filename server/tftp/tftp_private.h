@@ -17,8 +17,8 @@ struct tftp_transfer {
 	bool is_opening; /* by a worker */
 	bool is_open;
 	bool wants_data; /* which a worker reads */
-	bool has_room; /* counts in server->rooms */
 	bool ended;
+	size_t room; /* bytes that count in server->room */
 	struct tftp_terms terms;
 	struct tftp_session session; /* if is_open, as are the next two */
 	struct tftp_file file;
@@ -45,7 +45,7 @@ struct tftp_server {
 	unsigned int transfers_max;
 	unsigned int per_client_max;
 	unsigned int transfers;
-	unsigned int rooms; /* transfers that read TFTP_READ_BYTES at once */
+	size_t room; /* bytes of all transfers that read much at once */
 	struct tftp_transfer *buckets[TFTP_BUCKETS];
 	uint8_t scratch[TFTP_BLOCK_MAX]; /* a block of text */
 };

@@ -15,8 +15,8 @@
 #include "base/wait.h"
 #include "tftp/tftp_private.h"
 
-/* Transfers that may read TFTP_READ_BYTES at once; beyond that, memory is more precious than time. */
-#define ROOMS_MAX 128u
+/* Bytes for reading much at once; beyond that, memory is more precious than time. */
+#define ROOM_MAX ((size_t)16 << 20)
 
 /* Until a full buffer of the socket is looked at again, milliseconds. */
 #define FULL_MS 5u
@@ -51,8 +51,7 @@ void tftp_transfer_end(struct tftp_transfer *t, enum tftp_outcome outcome)
 		tftp_session_fail(&t->session, outcome);
 	loop_timer_stop(&t->timer);
 	loop_udp_close(&t->udp);
-	if (t->has_room)
-		t->server->rooms--;
+	t->server->room -= t->room;
 	tftp_server_remove(t->server, t);
 	t->server = NULL;
 	try_free(t);
@@ -346,11 +345,11 @@ static size_t take_room(struct tftp_transfer *t)
 {
 	size_t window = block_bytes(t) * (t->terms.window ? t->terms.window : 1u);
 
-	if (t->server->rooms >= ROOMS_MAX)
+	if (t->server->room >= ROOM_MAX)
 		return (size_t)max_u64(TFTP_READ_SMALL_BYTES, block_bytes(t));
-	t->has_room = true;
-	t->server->rooms++;
-	return (size_t)max_u64(TFTP_READ_BYTES, window);
+	t->room = (size_t)max_u64(TFTP_READ_BYTES, window);
+	t->server->room += t->room;
+	return t->room;
 }
 
 /* The file is open, or it is known why not. */
