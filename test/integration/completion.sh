@@ -41,7 +41,8 @@ offers() { # as completes, but there may be more
 	_bramble || true
 	local expected
 	for expected; do
-		printf '%s\n' "${COMPREPLY[@]}" | grep -qxF -- "$expected" ||
+		# not grep -q, which may leave printf without a reader
+		printf '%s\n' "${COMPREPLY[@]}" | grep -xF -- "$expected" >/dev/null ||
 			fail "\"${words[*]}\" does not offer $expected, but: ${COMPREPLY[*]}"
 	done
 }
