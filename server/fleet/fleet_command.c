@@ -206,17 +206,30 @@ static int do_show(struct fleet *fleet, int argc, char **argv, bool json, FILE *
 	return fleet_report_pi(fleet, id, json, out) ? unknown(argv[0], err) : DONE;
 }
 
+/* With the lock held: takes it out of the list, if nobody uses it. */
+static int take_out(struct fleet *fleet, struct fleet_pi *pi)
+{
+	if (pi->tree || pi->pins || pi->lent)
+		return -EBUSY;
+	for (size_t i = 0; i < fleet->pis_count; i++) {
+		if (fleet->pis[i] == pi)
+			fleet->pis[i] = fleet->pis[--fleet->pis_count];
+	}
+	free(pi);
+	return 0;
+}
+
 static int do_add(struct fleet *fleet, int argc, char **argv, bool json, FILE *out, FILE *err)
 {
 	char id[FLEET_ID_MAX + 1];
-	struct fleet_pi *pi;
+	struct fleet_pi *pi, *seen;
 	int status = FAILED;
 
 	(void)json;
 	(void)out;
 	pthread_mutex_lock(&fleet->lock);
 	if (find_id(fleet, argv[0], id, err)) {
-		pi = fleet_find(fleet, id);
+		pi = seen = fleet_find(fleet, id);
 		if (pi && fleet_is_ours(pi)) {
 			fprintf(err, "bramble: pi: %s: is there already\n", argv[0]);
 		} else {
@@ -226,6 +239,8 @@ static int do_add(struct fleet *fleet, int argc, char **argv, bool json, FILE *o
 		if (status == DONE) {
 			pi->record.joined = true;
 			pi->dirty = true;
+		} else if (pi && !seen) {
+			take_out(fleet, pi);
 		}
 	}
 	pthread_mutex_unlock(&fleet->lock);
@@ -279,19 +294,6 @@ static int do_forget(struct fleet *fleet, int argc, char **argv, bool json, FILE
 	}
 	pthread_mutex_unlock(&fleet->lock);
 	return save(fleet, status, err);
-}
-
-/* With the lock held: takes it out of the list, if nobody uses it. */
-static int take_out(struct fleet *fleet, struct fleet_pi *pi)
-{
-	if (pi->tree || pi->pins || pi->lent)
-		return -EBUSY;
-	for (size_t i = 0; i < fleet->pis_count; i++) {
-		if (fleet->pis[i] == pi)
-			fleet->pis[i] = fleet->pis[--fleet->pis_count];
-	}
-	free(pi);
-	return 0;
 }
 
 static int remove_pi(struct fleet *fleet, const char *id)

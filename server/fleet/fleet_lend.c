@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/log.h"
+
 /* With the lock held. */
 static struct fleet_pi *find_called(struct fleet *fleet, const char *name)
 {
@@ -45,6 +47,7 @@ int fleet_lend(struct fleet *fleet, const void *borrower, const char *name)
 		free(loan);
 		return -ENOENT;
 	}
+	log_info("pi %s: its overlay is lent to a command", pi->record.id);
 	err = fleet_tree_close(fleet, pi, FLEET_CLOSE_WAIT_MS);
 	if (err)
 		fleet_take_back(fleet, borrower);

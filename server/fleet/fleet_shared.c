@@ -25,6 +25,14 @@ static struct fleet_tree *find_shared(const struct fleet *fleet, const struct co
 	return NULL;
 }
 
+/* Before it is opened here, because nobody can freeze it then; and Pis' overlays are to be made on it. */
+static int freeze(struct fleet *fleet, const char *base)
+{
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+
+	return state_overlay_freeze(fleet->state, base, &overlay);
+}
+
 static int open_shared(struct fleet *fleet, const struct config_image *image, const char *base,
 		       struct fleet_tree **out)
 {
@@ -42,7 +50,11 @@ static int open_shared(struct fleet *fleet, const struct config_image *image, co
 	tree->partition = image->partition;
 	snprintf(tree->base, sizeof(tree->base), "%s", base);
 	tree->file = strdup(image->file);
-	err = tree->file ? stack_open(image->file, &options, &tree->stack) : -ENOMEM;
+	err = tree->file ? 0 : -ENOMEM;
+	if (!err && *base)
+		err = freeze(fleet, base);
+	if (!err)
+		err = stack_open(image->file, &options, &tree->stack);
 	if (err) {
 		fleet_tree_free(tree);
 		return err;

@@ -219,12 +219,13 @@ static void note_failed(struct fleet_pi *pi, int err)
 		 strerror(-err));
 }
 
-/* Whether the steps of provisioning were done to the open overlay. */
+/* Whether all steps of provisioning were done to the open overlay. */
 static bool is_provisioned(const struct opening *opening, const struct fleet_tree *tree)
 {
 	const struct fleet_record *record = &opening->record;
 
 	return record->has_overlay && record->steps.count > 0 &&
+	       provision_failures(&record->steps) == 0 &&
 	       memcmp(record->overlay, tree->export.uuid, sizeof(record->overlay)) == 0;
 }
 

@@ -176,6 +176,27 @@ get 55550000/config.txt >/dev/null
 mounts 55550000 || fail "an overlay that was made beside the server cannot be mounted"
 nfs-cat "$(nfs 55550000/etc/fstab)" | grep -q 'none bind' || fail "it was not made ready"
 
+# So is a copy of another Pi's, which gets an identity of its own.
+bramble overlay clone abcd1234 66660000 || fail "no copy can be made beside the server"
+get 66660000/config.txt >/dev/null
+mounts 66660000 || fail "a copy cannot be mounted"
+[ "$(nfs-cat "$(nfs 66660000/etc/hostname)")" = pi-66660000 ] || fail "a copy keeps the name"
+[ "$(nfs-cat "$(nfs 66660000/etc/machine-id)")" != "$(nfs-cat "$(nfs abcd1234/etc/machine-id)")" ] ||
+	fail "a copy keeps the machine-id"
+# Pis above one overlay that is prepared see it, and write above it; those that load first, too.
+bramble overlay create golden --image "$image"
+for pi in 77770000 88880000; do
+	bramble pi add $pi base=golden
+	get $pi/config.txt >/dev/null || fail "$pi gets no files of its base"
+	mounts $pi || fail "$pi cannot be mounted above its base"
+done
+put "$work/mine" 77770000/etc/mine
+! nfs-cat "$(nfs 88880000/etc/mine)" >/dev/null 2>&1 || fail "two Pis above one base share their files"
+bramble overlay show 77770000 | grep -q golden || fail "the overlay is not made above its base"
+# Nobody is there who was not added.
+! bramble pi add 99990000 name=kitchen 2>/dev/null || fail "a name was given twice"
+! bramble pi show 99990000 >/dev/null 2>&1 || fail "a Pi is there that could not be added"
+
 # The name of a Pi is that of its overlay, too.
 bramble overlay show lobby | grep -q 0000aaaa || fail "a Pi's name is not known to bramble overlay"
 bramble overlay show kitchen >/dev/null || fail "a name that was set is not known to bramble overlay"
