@@ -96,6 +96,8 @@ static int start(struct fleet *fleet)
 	int err = make_locks(fleet);
 
 	if (!err)
+		err = fleet_peer_start(fleet);
+	if (!err)
 		err = state_open(fleet->config->state, true, &fleet->state);
 	if (err)
 		return err;
@@ -124,6 +126,7 @@ int fleet_create(struct loop *loop, const struct config *config, struct fleet **
 	fleet->loop = loop;
 	fleet->config = config;
 	fleet->pis_folder = -1;
+	fleet->arp = -1;
 	err = start(fleet);
 	if (err) {
 		fleet_destroy(fleet);
@@ -173,6 +176,7 @@ int fleet_destroy(struct fleet *fleet)
 	if (fleet->pis_folder >= 0)
 		close(fleet->pis_folder);
 	state_close(fleet->state);
+	fleet_peer_end(fleet);
 	free(fleet);
 	return err ? err : saved;
 }

@@ -2,77 +2,13 @@
 /* Who may have what: by the machine's MAC, by its address, or by the rules of the configuration. */
 #include "fleet/fleet_private.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
 /* Unknown Pis that may become ours: at most so many at once, and then one more in each interval. */
 #define JOINS_MAX 2048u
 #define JOIN_INTERVAL_MS 1000u
-
-/* The MAC of a neighbour, by the kernel's table. */
-static bool find_neighbour(struct in_addr address, struct pi_mac *out)
-{
-	FILE *table = fopen("/proc/net/arp", "re");
-	char line[256];
-	bool found = false;
-
-	if (!table)
-		return false;
-	while (!found && fgets(line, sizeof(line), table)) {
-		char ip[64], mac[32];
-		unsigned int type, flags;
-		struct in_addr entry;
-
-		if (sscanf(line, "%63s 0x%x 0x%x %31s", ip, &type, &flags, mac) != 4)
-			continue;
-		/* an entry without the flag ATF_COM is a question that nobody has answered */
-		found = inet_pton(AF_INET, ip, &entry) == 1 && entry.s_addr == address.s_addr &&
-			(flags & 2u) && pi_mac_parse(mac, strlen(mac), out) == 0;
-	}
-	fclose(table);
-	return found;
-}
-
-static bool is_loopback(struct in_addr address)
-{
-	return ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
-}
-
-/* Whether an interface has @address, or with @network a network that it is in. */
-static bool is_of_interface(struct in_addr address, bool network)
-{
-	struct ifaddrs *all = NULL;
-	bool found = false;
-
-	if (getifaddrs(&all) < 0)
-		return false;
-	for (const struct ifaddrs *one = all; one && !found; one = one->ifa_next) {
-		const struct sockaddr_in *own = (const void *)one->ifa_addr;
-		const struct sockaddr_in *mask = (const void *)one->ifa_netmask;
-		in_addr_t bits = UINT32_MAX;
-
-		if (!own || own->sin_family != AF_INET)
-			continue;
-		if (network && mask)
-			bits = mask->sin_addr.s_addr;
-		found = (own->sin_addr.s_addr & bits) == (address.s_addr & bits);
-	}
-	freeifaddrs(all);
-	return found;
-}
-
-void fleet_peer_find(const struct sockaddr_in *address, struct fleet_peer *out)
-{
-	out->address = address->sin_addr;
-	out->reserved_port = ntohs(address->sin_port) < IPPORT_RESERVED;
-	out->local = is_loopback(address->sin_addr) || is_of_interface(address->sin_addr, false);
-	out->in_network = is_of_interface(address->sin_addr, true);
-	out->has_mac = !out->local && find_neighbour(address->sin_addr, &out->mac);
-}
 
 /* Whether somebody has said which machine it is. */
 static bool is_given(const struct fleet_pi *pi)

@@ -165,7 +165,7 @@ static int mount(void *ctx, const char *path, const struct sockaddr_in *peer,
 
 	if (err)
 		return err;
-	fleet_peer_find(peer, &who);
+	fleet_peer_find(fleet, peer, &who);
 	pthread_mutex_lock(&fleet->lock);
 	err = fleet_id_of(fleet, clean, strcspn(clean, "/"), id) ? 0 : -ENOENT;
 	if (!err)
@@ -202,7 +202,7 @@ static int find(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
 	const char *why;
 	int err = 0;
 
-	fleet_peer_find(peer, &who);
+	fleet_peer_find(fleet, peer, &who);
 	pthread_mutex_lock(&fleet->lock);
 	pi = find_overlay(fleet, uuid);
 	if (!pi)
@@ -240,7 +240,7 @@ static void each(void *ctx, const struct sockaddr_in *peer,
 	struct fleet_peer who;
 	const char *why;
 
-	fleet_peer_find(peer, &who);
+	fleet_peer_find(fleet, peer, &who);
 	pthread_mutex_lock(&fleet->lock);
 	for (size_t i = 0; i < fleet->pis_count; i++) {
 		const struct fleet_pi *pi = fleet->pis[i];

@@ -67,6 +67,7 @@ enum fleet_phase {
 };
 
 struct fleet_tree;
+struct ifaddrs;
 
 struct fleet_pi {
 	struct fleet_record record;
@@ -144,6 +145,10 @@ bool fleet_bucket_take(struct fleet_bucket *bucket, unsigned int max, unsigned i
 
 struct fleet {
 	struct loop *loop; /* borrowed */
+	pthread_mutex_t interfaces_lock; /* of those below; no other is taken meanwhile */
+	struct ifaddrs *interfaces; /* owned; NULL: not looked up */
+	uint64_t interfaces_ms; /* when they were, fleet_ms */
+	int arp; /* a socket to ask for neighbours with; -1: none */
 	pthread_mutex_t saving; /* of records, to the disk; before @lock */
 	pthread_mutex_t lock; /* everything below; never held while one waits for a disk */
 	pthread_cond_t changed; /* a tree became ready, or unused, or is gone */
@@ -245,7 +250,10 @@ struct fleet_peer {
 };
 
 /* Without the lock. */
-void fleet_peer_find(const struct sockaddr_in *address, struct fleet_peer *out);
+void fleet_peer_find(struct fleet *fleet, const struct sockaddr_in *address,
+		     struct fleet_peer *out);
+int fleet_peer_start(struct fleet *fleet);
+void fleet_peer_end(struct fleet *fleet);
 
 /*
  * Whether @peer may mount the tree of @pi (NULL: one that was never seen, under the rules of all): 0,

@@ -187,7 +187,7 @@ static int find_file(struct fleet *fleet, const struct tftp_request *request,
 		return err;
 	if (!*clean)
 		return -ENOENT;
-	fleet_peer_find(&request->peer, &asked.peer);
+	fleet_peer_find(fleet, &request->peer, &asked.peer);
 	pthread_mutex_lock(&fleet->lock);
 	identify(fleet, clean, rest, &asked);
 	err = admit(fleet, &asked);
