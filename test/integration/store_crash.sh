@@ -64,9 +64,13 @@ key, at = bytes(8) + b'W', 0
 while (at := meta.find(key, at + 1)) > 0:
     start = at + len(key)
     value = bytearray(meta[start:start + 0x34])
+    def checksum():
+        return struct.pack('<I', crc32c(struct.pack('<II', len(key), len(value)) + key + value))
+    # the same bytes may be in another record
+    if meta[start + len(value):start + len(value) + 4] != checksum():
+        continue
     value[0x24:0x34] = bytes(16)
-    sum = crc32c(struct.pack('<II', len(key), len(value)) + key + value)
-    meta = meta[:start] + value + struct.pack('<I', sum) + meta[start + len(value) + 4:]
+    meta = meta[:start] + value + checksum() + meta[start + len(value) + 4:]
 open(sys.argv[1], 'wb').write(meta)
 PY
 	for what in look verify; do
