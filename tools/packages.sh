@@ -11,7 +11,7 @@ packages_test=(clang libclang-rt-dev llvm clang-format shellcheck libcmocka-dev 
 	util-linux procps file jq python3 gzip bzip2 xz-utils zstd zip zsh bash-completion man-db
 	mandoc dpkg-dev stress-ng fio dbench fuse-overlayfs
 	mmdebstrap user-mode-linux qemu-system-x86 ipxe-qemu iproute2 dnsmasq-base tshark libnfs-utils libnfs-dev
-	nfs-common rpcbind tftp-hpa atftp curl busybox isc-dhcp-client openssh-client systemd
+	nfs-common netbase rpcbind tftp-hpa atftp curl busybox isc-dhcp-client openssh-client systemd
 	dbus network-manager dhcpcd-base)
 
 # packages_missing NAME...: those that are not installed, one a line

@@ -74,7 +74,6 @@ static void steps_run_once(void **state)
 	assert_non_null(id);
 	assert_int_equal(provision_run(tree, &pi, &again, &second), 0);
 	assert_string_equal(id, pi_tree_text(tree, "/etc/machine-id"));
-	free(id);
 	assert_memory_equal(&first, &second, sizeof(first));
 	/* but one that had failed does, and one that an older program did not know */
 	first.entries[0].result = PROVISION_FAILED;
@@ -82,6 +81,7 @@ static void steps_run_once(void **state)
 	first.entries[9] = (struct provision_entry){.step = "later-step", .version = 3};
 	assert_int_equal(provision_run(tree, &pi, &again, &second), 0);
 	assert_string_not_equal(id, pi_tree_text(tree, "/etc/machine-id"));
+	free(id);
 	assert_int_equal(result_of(&second, "fstab"), PROVISION_NOTHING);
 	assert_int_equal(result_of(&second, "machine-id"), PROVISION_DONE);
 	assert_int_equal(result_of(&second, "later-step"), PROVISION_DONE);
