@@ -6,6 +6,7 @@ set -euo pipefail
 if [ -z "${BRAMBLE_E2E_INSIDE:-}" ]; then
 	[ "$(id -u)" = 0 ] || { echo "skipped: needs root"; exit 77; }
 	unshare -m -n -p -f true 2>/dev/null || { echo "skipped: no namespaces here"; exit 77; }
+	exec 8</proc/self/ns/net # where packages come from
 	BRAMBLE_E2E_INSIDE=1 BRAMBLE_NAMESPACE=1 exec unshare -m --propagation private -n -p -f \
 		--kill-child --mount-proc bash "$0" "$@"
 fi
@@ -23,8 +24,13 @@ bridge=br0
 image=''
 server_pid=''
 
-# Names of network namespaces lie in /run, and sockets of daemons do.
+# Names of network namespaces lie in /run, and sockets of daemons do; and on some hosts the resolver's file.
+resolver=$(cat /etc/resolv.conf 2>/dev/null || true)
 mount -t tmpfs -o mode=755 run /run
+if [ ! -e /etc/resolv.conf ] && [ -n "$resolver" ]; then
+	mkdir -p "$(dirname "$(readlink -m /etc/resolv.conf)")"
+	echo "$resolver" >"$(readlink -m /etc/resolv.conf)"
+fi
 mkdir -p /run/lock
 ip link set lo up
 ip link add $bridge type bridge stp_state 0 forward_delay 0
@@ -105,7 +111,8 @@ boot_image() {
 		[ ! -e "$image" ] || exit 0
 		echo "making $image"
 		find "$cache" -name 'boot-*' -mmin +1440 -delete # of what it was made of yesterday
-		bash "$BRAMBLE_SOURCE/test/images/make-boot-image" --cache "$cache" "$@" "$image"
+		nsenter --net=/proc/self/fd/8 \
+			bash "$BRAMBLE_SOURCE/test/images/make-boot-image" --cache "$cache" "$@" "$image"
 	) 9>"$cache/lock" >"$work/image.log" 2>&1 || fail "cannot make an image"
 }
 
