@@ -111,8 +111,10 @@ boot_image() {
 		[ ! -e "$image" ] || exit 0
 		echo "making $image"
 		find "$cache" -name 'boot-*' -mmin +1440 -delete # of what it was made of yesterday
-		nsenter --net=/proc/self/fd/8 \
-			bash "$BRAMBLE_SOURCE/test/images/make-boot-image" --cache "$cache" "$@" "$image"
+		# dash, which apt runs, knows descriptors of one digit alone: mmdebstrap must find some
+		nsenter --net=/proc/self/fd/8 bash -c \
+			'exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-; exec bash "$@"' - \
+			"$BRAMBLE_SOURCE/test/images/make-boot-image" --cache "$cache" "$@" "$image"
 	) 9>"$cache/lock" >"$work/image.log" 2>&1 || fail "cannot make an image"
 }
 
