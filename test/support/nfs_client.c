@@ -136,7 +136,8 @@ void client_send(struct client *client, uint32_t xid, uint32_t program, uint32_t
 	p = put(put(put(p, program), version), procedure);
 	p = put_credentials(client, p);
 	p = put(put(p, AUTH_NONE), 0);
-	memcpy(p, args, len);
+	if (len)
+		memcpy(p, args, len);
 	all = (size_t)(p - record) - 4 + len;
 	put(record, LAST_FRAGMENT | (uint32_t)all);
 	if (client->udp)
