@@ -67,8 +67,9 @@ bramble overlay check --state "$state" $serial || fail "the overlay is damaged"
 if [ -r /dev/fuse ] && [ -w /dev/fuse ]; then
 	mkdir "$work/mnt"
 	bramble mount --state "$state" --overlay $serial "$image" "$work/mnt"
-	[ "$(cat "$work/mnt/var/lib/lab/work/file")" = again ] || fail "the guest wrote another file"
-	[ "$(stat -c '%a %u %g' "$work/mnt/var/lib/lab/work/exclusive")" = '640 1000 1001' ] ||
+	written=$work/mnt/var/lib/lab/work
+	[ "$(cat "$written/file")" = again ] || fail "the guest wrote another file"
+	[ "$(stat -c '%a %u %g' "$written/exclusive")" = '640 1000 1001' ] ||
 		fail "the guest set other attributes"
 	[ "$(cat "$work/mnt/boot/firmware/lab.txt")" = 'from the guest' ] || fail "lab.txt differs"
 	bramble umount "$work/mnt"
