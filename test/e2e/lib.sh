@@ -140,12 +140,12 @@ no_malformed() {
 	sleep 0.5
 	kill -INT "$capture_pid"
 	wait "$capture_pid" || true
-	# a client's port below 1024 may be that of another protocol: what is taken for that is not judged
+	# a client's TCP port below 1024 may be that of another protocol: what is taken for that is not judged
 	tshark -n -r "$file" -o tcp.try_heuristic_first:TRUE -Y "ip.src == $server_ip" \
 		-T fields -e frame.protocols -e _ws.expert.group 2>"$work/tshark.log" |
 		sort | uniq -c >"$work/protocols.log"
 	# 117440512: PI_MALFORMED, as a number
-	! grep -E ':(rpc|tftp|dhcp)(:|[[:space:]])' "$work/protocols.log" |
+	! awk '!/:tcp:/ || /:tcp:rpc/' "$work/protocols.log" |
 		grep -E 'malformed|117440512' >&2 || fail "malformed packets"
 	for protocol; do
 		grep -qE ":$protocol(:|[[:space:]]|$)" "$work/protocols.log" || fail "no $protocol was captured"
