@@ -105,9 +105,10 @@ boot_image() {
 	key=$(echo "$*" | cat "$BRAMBLE_SOURCE"/test/images/make-boot-image "$here"/guest/* - |
 		sha256sum | head -c 12)
 	image=$cache/boot-$key.img
-	# Tests may run at the same time, and one makes it for all.
+	# Tests may run at the same time, and one makes it for all. The lock is on a descriptor that stays open: what
+	# ends the subshell takes its place, and what that closes is closed for good.
 	(
-		flock 9
+		flock 20
 		[ ! -e "$image" ] || exit 0
 		echo "making $image"
 		find "$cache" -name 'boot-*' -mmin +1440 -delete # of what it was made of yesterday
@@ -115,7 +116,7 @@ boot_image() {
 		nsenter --net=/proc/self/fd/8 bash -c \
 			'exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-; exec bash "$@"' - \
 			"$BRAMBLE_SOURCE/test/images/make-boot-image" --cache "$cache" "$@" "$image"
-	) 9>"$cache/lock" >"$work/image.log" 2>&1 || fail "cannot make an image"
+	) 20>"$cache/lock" >"$work/image.log" 2>&1 || fail "cannot make an image"
 }
 
 # boot_files DIR: the boot partition as mtools read it, without what a Pi must not get
