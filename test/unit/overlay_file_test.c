@@ -443,16 +443,26 @@ static void whoever_may_not_wait_gets_no_file_that_is_written_to(void **state)
 	assert_int_equal(f->buf[0], 'x');
 }
 
+static void *read_one_byte(void *arg)
+{
+	struct fixture *f = arg;
+	struct tree_statfs st;
+
+	assert_int_equal(tree_read(f->tree, f->id, f->buf, 1, 0), 1);
+	assert_int_equal(tree_statfs(f->tree, f->id, &st), 0);
+	return NULL;
+}
+
 static void reading_goes_on_while_changes_wait(void **state)
 {
 	struct fixture *f = *state;
-	struct tree_statfs st;
+	pthread_t reader;
 
 	assert_int_equal(tree_write(f->tree, f->id, "x", 1, 0, 0), 0);
 	overlay_pause(f->tree);
-	assert_int_equal(tree_read(f->tree, f->id, f->buf, 1, 0), 1);
+	assert_int_equal(pthread_create(&reader, NULL, read_one_byte, f), 0);
+	assert_int_equal(pthread_join(reader, NULL), 0);
 	assert_int_equal(f->buf[0], 'x');
-	assert_int_equal(tree_statfs(f->tree, f->id, &st), 0);
 	assert_int_equal(overlay_settle(f->tree), 0);
 	overlay_resume(f->tree);
 	assert_int_equal(tree_write(f->tree, f->id, "y", 1, 0, 0), 0);
