@@ -66,6 +66,7 @@ struct config_rules {
 	uint32_t reply_delay_ms; /* DHCP; UINT32_MAX: by model */
 	int kick; /* DHCP: 0 no, 1 yes, -1 by model */
 	unsigned int image_line; /* of the file, as are others named line; 0: not from it */
+	unsigned int base_line;
 };
 
 struct config_image {
@@ -138,6 +139,12 @@ int config_parse(struct config *config, const char *path, const char *text, size
  * NULL. Logs: -EINVAL.
  */
 int config_check(const struct config *config, const char *path);
+
+/*
+ * Warns of each base that is no overlay in the state directory @state: it may be made later, but until
+ * then no Pi that has it can boot. Waits for the disk.
+ */
+void config_tell_bases(const struct config *config, const char *path, const char *state);
 
 void config_finish(struct config *config);
 

@@ -179,6 +179,7 @@ static int begin_pi(struct reading *r, const struct keyfile_line *line, const ch
 	if (config_rules_copy(&config->defaults, &pi.rules))
 		return -ENOMEM;
 	pi.rules.image_line = 0;
+	pi.rules.base_line = 0;
 	more[config->pis_count] = pi;
 	r->target = &more[config->pis_count];
 	r->rules = &more[config->pis_count].rules;
@@ -335,6 +336,8 @@ static int take_key(struct reading *r, const struct keyfile_line *line)
 		return set_list(r, line, key, target);
 	if (key->is_rule && strcmp(key->name, "image") == 0 && !is_locked(r, key))
 		r->rules->image_line = line->number;
+	if (key->is_rule && strcmp(key->name, "base") == 0)
+		r->rules->base_line = line->number;
 	if (key->kind == CONFIG_NAME && !*line->value) {
 		unset(target);
 		return 0;

@@ -41,6 +41,7 @@ static void run_reload(struct loop_work *work)
 		daemon_config_free(fresh);
 		return;
 	}
+	config_tell_bases(&fresh->config, d->options->config_path, d->state.path);
 	d->reloaded = fresh;
 }
 

@@ -311,5 +311,6 @@ void daemon_serve_tell(const struct daemon *d)
 		log_info("TFTP: port %u", port_of(d, DAEMON_TFTP));
 	tell_nfs(d);
 	tell_images(&d->configs->config);
+	config_tell_bases(&d->configs->config, d->options->config_path, d->state.path);
 	log_info("state: %s", d->state.path);
 }

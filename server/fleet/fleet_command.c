@@ -71,6 +71,9 @@ static int set_base(struct fleet *fleet, struct fleet_pi *pi, const char *value,
 	*why = "not the name of an overlay";
 	if (*value && !state_name_is_valid(value))
 		return -EINVAL;
+	*why = "is the Pi's own overlay";
+	if (strcmp(value, pi->record.id) == 0)
+		return -EINVAL;
 	snprintf(pi->record.base, sizeof(pi->record.base), "%s", value);
 	return 0;
 }
@@ -157,6 +160,69 @@ static int set_all(struct fleet *fleet, struct fleet_pi *pi, int argc, char **ar
 	return status;
 }
 
+/* What the last KEY=VALUE of @key says; NULL: none does. */
+static const char *find_value(int argc, char **argv, const char *key)
+{
+	const size_t len = strlen(key);
+	const char *value = NULL;
+
+	for (int i = 0; i < argc; i++) {
+		if (strncmp(argv[i], key, len) == 0 && argv[i][len] == '=')
+			value = argv[i] + len + 1;
+	}
+	return value;
+}
+
+/* What a Pi is to boot, as copied while the lock was held. */
+struct wanted {
+	char base[STATE_NAME_MAX + 1]; /* empty: none, or none that is new */
+	char *file; /* owned; NULL: not known */
+	int partition;
+};
+
+/* With the lock held. -ENOMEM. */
+static int find_wanted(struct fleet *fleet, const char *word, int argc, char **argv,
+		       struct wanted *out)
+{
+	const char *base = find_value(argc, argv, "base");
+	const char *name = find_value(argc, argv, "image");
+	const struct config_image *image;
+	char id[FLEET_ID_MAX + 1];
+	const struct fleet_pi *pi = NULL;
+
+	if (fleet_id_of(fleet, word, strlen(word), id))
+		pi = fleet_find(fleet, id);
+	if ((!base && !name) || (pi && pi->listed))
+		return 0;
+	image = name && *name ? config_find_image(fleet->config, name) : fleet_image(fleet, pi);
+	snprintf(out->base, sizeof(out->base), "%s", base ? base : fleet_base(fleet, pi));
+	out->partition = image ? image->partition : -1;
+	out->file = image ? strdup(image->file) : NULL;
+	return image && !out->file ? -ENOMEM : 0;
+}
+
+/* Whether a base that is set, or the one below another image, can be booted above; waits for the disk. */
+static int check_base(struct fleet *fleet, const char *word, int argc, char **argv, FILE *err)
+{
+	struct wanted wanted = {.base = ""};
+	char why[FLEET_WHY_MAX];
+	int failed;
+
+	pthread_mutex_lock(&fleet->lock);
+	failed = find_wanted(fleet, word, argc, argv, &wanted);
+	pthread_mutex_unlock(&fleet->lock);
+	if (failed)
+		snprintf(why, sizeof(why), "%s", strerror(-failed));
+	/* what is no name is told of with the other words */
+	else if (state_name_is_valid(wanted.base))
+		failed = fleet_base_check(fleet, wanted.file, wanted.partition, wanted.base, why);
+	free(wanted.file);
+	if (!failed)
+		return DONE;
+	fprintf(err, "bramble: pi: base=%s: %s\n", wanted.base, why);
+	return FAILED;
+}
+
 static int save(struct fleet *fleet, int status, FILE *err)
 {
 	int failed = status == DONE ? fleet_save_records(fleet) : 0;
@@ -227,6 +293,8 @@ static int do_add(struct fleet *fleet, int argc, char **argv, bool json, FILE *o
 
 	(void)json;
 	(void)out;
+	if (check_base(fleet, argv[0], argc - 1, argv + 1, err) != DONE)
+		return FAILED;
 	pthread_mutex_lock(&fleet->lock);
 	if (find_id(fleet, argv[0], id, err)) {
 		pi = seen = fleet_find(fleet, id);
@@ -259,6 +327,8 @@ static int do_set(struct fleet *fleet, int argc, char **argv, bool json, FILE *o
 		fprintf(err, "bramble: pi set: KEY=VALUE is missing\n");
 		return USAGE;
 	}
+	if (check_base(fleet, argv[0], argc - 1, argv + 1, err) != DONE)
+		return FAILED;
 	pthread_mutex_lock(&fleet->lock);
 	if (find_id(fleet, argv[0], id, err)) {
 		pi = fleet_find(fleet, id);

@@ -305,6 +305,18 @@ void fleet_tree_free(struct fleet_tree *tree);
 /* Work for the loop's workers: closes what is idle, saves records. From the tick. */
 void fleet_tidy(struct fleet *fleet);
 
+/* fleet_base.c. Without the lock, waits. ------------------------------------------------------ */
+
+/* Bytes of a reason: names, and a path. */
+#define FLEET_WHY_MAX 1024u
+
+/*
+ * Whether overlays of Pis can be made on the overlay @base, above the image @file (NULL: the one that it was made on);
+ * freezes it if it is not frozen. An error with @why.
+ */
+int fleet_base_check(struct fleet *fleet, const char *file, int partition, const char *base,
+		     char why[FLEET_WHY_MAX]);
+
 /* fleet_shared.c. Without the lock. ------------------------------------------------------------ */
 
 /* One more user of the tree that Pis without one of their own see. Ended by fleet_tree_put. */

@@ -172,6 +172,24 @@ said log 'reload: tftp-port: changes at the next restart only'
 expect 0 bramble pi list
 said out shed
 
+# A base that is not there may be made later: a warning with its line, at the start and at each reload.
+cp serve.conf based.conf
+printf '[defaults]\nbase = golden\n[pi 00000002]\nname = barn\n[pi 00000003]\nbase = silver\n' >>based.conf
+line=$(($(wc -l <serve.conf) + 2))
+serve_stop
+serve_start --config based.conf
+said log "based.conf:$line: base: there is no overlay golden: Pis above it cannot boot until \"bramble overlay create golden --image $image\""
+said log "based.conf:$((line + 4)): base: there is no overlay silver"
+[ "$(grep -c 'base: there is no overlay' log)" = 2 ] || fail "a base is missed more than once"
+expect 0 bramble overlay create golden --image "$image"
+: >log
+kill -HUP "$server"
+serve_waits_for ' reloaded' || fail "it did not reload with a base"
+said log 'base: there is no overlay silver'
+! grep -q 'golden' log || fail "a base that is there is missed"
+serve_stop
+serve_start --config serve.conf
+
 # Killed, it leaves a socket behind, which the next one replaces.
 kill -9 "$server"
 wait "$server" || true

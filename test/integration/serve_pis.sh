@@ -193,6 +193,26 @@ done
 put "$work/mine" 77770000/etc/mine
 ! nfs-cat "$(nfs 88880000/etc/mine)" >/dev/null 2>&1 || fail "two Pis above one base share their files"
 bramble overlay show 77770000 | grep -q golden || fail "the overlay is not made above its base"
+# A base must be there, be made on the image, and be written to by nobody; it is frozen from then on.
+bramble overlay show golden --json | jq -e .frozen >/dev/null || fail "a base is not frozen"
+for what in add set; do
+	pi=$([ $what = add ] && echo aaaa0001 || echo 77770000)
+	expect 1 bramble pi $what $pi base=gold
+	said err "base=gold: there is no such overlay: make it by \"bramble overlay create gold --image $image\""
+	expect 1 bramble pi $what $pi base=036cb716
+	said err "base=036cb716: is in use by process $server (bramble serve)"
+done
+[ "$(state_of 77770000 base)" = golden ] || fail "what was refused was noted"
+! bramble pi show aaaa0001 >/dev/null 2>&1 || fail "a Pi is there without the base that it was to have"
+cp "$image" "$work/other.img"
+mlabel -i "$work/other.img@@$boot" ::other
+bramble overlay create foreign --image "$work/other.img"
+expect 1 bramble pi set 77770000 base=foreign
+said err "base=foreign: was made on another image than $image"
+! grep -q '^seal' "$work/state/overlays/foreign/info" || fail "what was refused was frozen"
+bramble overlay create later --image "$image"
+expect 0 bramble pi set 77770000 base=later
+grep -q '^seal' "$work/state/overlays/later/info" || fail "a base that was set is not frozen"
 # Nobody is there who was not added.
 ! bramble pi add 99990000 name=kitchen 2>/dev/null || fail "a name was given twice"
 ! bramble pi show 99990000 >/dev/null 2>&1 || fail "a Pi is there that could not be added"
