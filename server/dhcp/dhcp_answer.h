@@ -22,6 +22,7 @@ struct dhcp_answer {
 	enum dhcp_to to;
 	struct in_addr address; /* that was given; 0.0.0.0: none */
 	bool binds; /* is to be remembered before it is sent */
+	bool exhausted; /* of silence in full mode: there was no address to give */
 	struct dhcp_reply reply;
 };
 
@@ -41,7 +42,7 @@ void dhcp_answer_put_boot(struct dhcp_reply *reply, const struct dhcp_message *m
 
 /*
  * @leases are changed. *@out_changed: they are to be saved, answer or not. False: silence. @now:
- * milliseconds.
+ * milliseconds. out->exhausted is set in either case.
  */
 bool dhcp_full_answer(const struct dhcp_message *message, const struct dhcp_policy *policy,
 		      const struct dhcp_here *here, const struct dhcp_pool *pool,

@@ -139,8 +139,10 @@ static bool discovered(struct full *f)
 	struct dhcp_lease *lease;
 
 	dhcp_message_address(f->message, DHCP_OPT_REQUESTED, &wants);
-	if (!dhcp_leases_choose(f->leases, mac, f->policy->address, wants, f->now, &address))
+	if (!dhcp_leases_choose(f->leases, mac, f->policy->address, wants, f->now, &address)) {
+		f->out->exhausted = true;
 		return false;
+	}
 	lease = dhcp_leases_of(f->leases, mac);
 	/* what it has by now stays its own, whether it asks for it again or not */
 	if (!lease || lease->state != DHCP_LEASE_BOUND || lease->until <= f->now ||
@@ -292,6 +294,7 @@ bool dhcp_full_answer(const struct dhcp_message *message, const struct dhcp_poli
 	};
 	bool answered = false;
 
+	out->exhausted = false;
 	switch (dhcp_message_type(message)) {
 	case DHCP_DISCOVER:
 		answered = discovered(&f);

@@ -29,6 +29,9 @@
 /* Replies that wait at once, so that forged requests cannot take all memory. */
 #define DELAYED_MAX 1024u
 
+/* How often it is said that the pool is exhausted. */
+#define EXHAUSTED_MS 60000u
+
 /* A reply that is to be sent later: when its time has come, or its lease is saved. */
 struct pending {
 	struct dhcp_server *server; /* borrowed */
@@ -69,6 +72,7 @@ struct dhcp_server {
 	struct kicked kicked[KICKED_MAX];
 	unsigned int kicked_count;
 	struct loop_timer kick;
+	uint64_t exhausted_ms; /* when it was said that the pool is; 0: never */
 	struct dhcp_message message; /* the one that is being answered */
 	struct dhcp_answer answer;
 };
@@ -308,6 +312,23 @@ static bool make_answer(struct dhcp_server *server, const struct dhcp_policy *po
 				loop_now(server->loop), out_changed, &server->answer);
 }
 
+/* Clients ask again and again. */
+static void tell_exhausted(struct dhcp_server *server, const struct dhcp_client *client)
+{
+	const uint64_t now = loop_now(server->loop);
+	const uint8_t *mac = client->mac;
+	char first[INET_ADDRSTRLEN], last[INET_ADDRSTRLEN];
+
+	if (server->exhausted_ms && now - server->exhausted_ms < EXHAUSTED_MS)
+		return;
+	server->exhausted_ms = now;
+	inet_ntop(AF_INET, &server->pool.first, first, sizeof(first));
+	inet_ntop(AF_INET, &server->pool.last, last, sizeof(last));
+	log_warn("dhcp: pool %s-%s: no address is left for %02x:%02x:%02x:%02x:%02x:%02x: make it "
+		 "larger, or the lease shorter",
+		 first, last, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+}
+
 static void answer(struct dhcp_server *server, const struct loop_datagram *datagram, bool boot_port)
 {
 	const struct dhcp_message *message = &server->message;
@@ -327,6 +348,8 @@ static void answer(struct dhcp_server *server, const struct loop_datagram *datag
 	if (!make_answer(server, &policy, &now.here, boot_port, &changed)) {
 		if (changed && server->keep)
 			dhcp_keep_save(server->keep, &server->leases, NULL);
+		if (server->mode == DHCP_FULL && server->answer.exhausted)
+			tell_exhausted(server, &now.client);
 		return;
 	}
 	now.answer = server->answer;

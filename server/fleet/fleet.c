@@ -276,7 +276,7 @@ static bool look(struct fleet_pi *pi)
 			log_info("pi %s: up", fleet_label(pi, label));
 		}
 	}
-	return pi->dirty || (pi->tree && pi->tree->users == 0);
+	return fleet_full_note(pi) || pi->dirty || (pi->tree && pi->tree->users == 0);
 }
 
 void fleet_tick(struct fleet *fleet)

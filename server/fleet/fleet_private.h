@@ -84,6 +84,8 @@ struct fleet_pi {
 	uint64_t seen_ms;
 	uint64_t logged_ms; /* when an offer was logged last */
 	uint64_t changes; /* of its export, when the tick looked last */
+	int full; /* -ENOSPC or -EDQUOT, which is to be told; 0: none */
+	uint64_t full_ms; /* when that was noted last; 0: never */
 	char file[FLEET_PATH_MAX]; /* that it loads now, or loaded last */
 	uint64_t bytes; /* that TFTP has sent to it */
 	struct fleet_tree *tree; /* its own, open or being opened; NULL */
@@ -316,6 +318,14 @@ void fleet_tidy(struct fleet *fleet);
  */
 int fleet_base_check(struct fleet *fleet, const char *file, int partition, const char *base,
 		     char why[FLEET_WHY_MAX]);
+
+/* fleet_full.c: Pis whose writes fail for lack of room. ------------------------------------------ */
+
+/* With the lock held, on the loop: whether there is something to tell of @pi. */
+bool fleet_full_note(struct fleet_pi *pi);
+
+/* Without the lock, in a worker: warns of each. */
+void fleet_full_tell(struct fleet *fleet);
 
 /* fleet_shared.c. Without the lock. ------------------------------------------------------------ */
 

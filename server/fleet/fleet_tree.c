@@ -473,6 +473,7 @@ static void tidy(struct loop_work *work)
 	int err = 0;
 
 	fleet_save_records(fleet);
+	fleet_full_tell(fleet);
 	fleet_shared_look(fleet);
 	while (!err && (idle = find_idle(fleet))) {
 		/* -EBUSY: used again at this very moment, it stays open */

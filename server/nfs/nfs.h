@@ -43,6 +43,7 @@ struct nfs_export {
 	 */
 	bool gone;
 	uint64_t changes; /* calls that have changed something; for __atomic_load_n */
+	int full; /* -ENOSPC or -EDQUOT, set when a call was answered so; for __atomic_exchange_n */
 	/*
 	 * The nfs room's: calls under way, and answers to be given again. Made by nfs_export_start, freed
 	 * by nfs_export_finish.

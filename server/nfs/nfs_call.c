@@ -37,6 +37,8 @@ uint8_t *nfs_answer(struct nfs_op *op, int err, size_t more)
 		return NULL;
 	/* a call that is made again, or fails late, has its room already */
 	assert(op->room >= NFS_WORD + more);
+	if (err == -ENOSPC || err == -EDQUOT)
+		__atomic_store_n(&op->lease->export->full, err, __ATOMIC_RELAXED);
 	op->outcome.status = status;
 	return nfs_put32(op->out, status);
 }

@@ -105,6 +105,10 @@ for i in 2 3 4 5 6 7 8 9 b; do
 	got=$(torture lease c0 10.9.0.1 02:00:00:00:00:0$i)
 	[ "$got" != 10.9.0.55 ] && [ "$got" != "$first" ] || fail "$got was given to another"
 done
+torture exhausted c0 10.9.0.1
+[ "$(grep -c 'pool 10.9.0.50-10.9.0.60: no address is left for 02:00:00:00:00:0c' served.log)" = 1 ] ||
+	fail "an exhausted pool was not reported once: $(cat served.log)"
+! grep -q 'left for 02:00:00:00:00:0d' served.log || fail "an exhausted pool is reported again and again"
 clients ip address add "$first/24" dev c0
 torture inform c0 10.9.0.1 "$first"
 clients ip address del "$first/24" dev c0

@@ -177,6 +177,30 @@ keep = until-reboot'
 reload
 nfs-cat "$(nfs 0000dddd/etc/mine)" >/dev/null || fail "a kernel of long ago made it new"
 
+# A Pi whose writes find no room is told of in the log, once.
+if [ "$(id -u)" = 0 ]; then
+	serve_stop
+	mkdir small
+	if mount -t tmpfs -o size=24m none small; then
+		at_end "umount -l '$work/small'"
+		export BRAMBLE_STATE=$work/small
+		serve_start --config conf -v
+		mounts 0000dddd || fail "0000dddd cannot mount its tree on a small disk"
+		head -c 40M /dev/urandom >large
+		for name in one two; do
+			! put large 0000dddd "/$name" 2>/dev/null || fail "40 MB fit on a disk of 24"
+		done
+		serve_waits_for 'pi 0000dddd: cannot write: No space left on device' ||
+			fail "a full disk is not in the log"
+		sleep 1.2
+		[ "$(grep -c 'pi 0000dddd: cannot write' log)" = 1 ] || fail "a full disk is told of too often"
+		serve_stop
+		rm large
+	fi
+	export BRAMBLE_STATE=$work/state
+	serve_start --config conf -v
+fi
+
 # Another file in the image's place is what new Pis boot from.
 boot=$((8 << 20))
 mlabel -i "$image@@$boot" -s :: >/dev/null 2>&1 || boot=$((4 << 20))

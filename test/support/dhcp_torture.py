@@ -189,6 +189,13 @@ def lease():
     print(ack.yiaddr)
 
 
+def exhausted():
+    """Two clients that there is no address for, each asking twice."""
+    for mac in (b"\x02\0\0\0\0\x0c", b"\x02\0\0\0\0\x0d"):
+        silent("no address is left", packet(DISCOVER, mac=mac))
+        silent("no address is left", packet(DISCOVER, mac=mac))
+
+
 def renewing():
     """Who listens at its address alone hears the answer, and who listens to broadcasts, too."""
     address = sys.argv[4]

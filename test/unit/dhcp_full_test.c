@@ -410,7 +410,21 @@ static void a_full_pool_is_silent(void **state)
 
 		make_begin(&p, 7, mac, DHCP_DISCOVER);
 		assert_int_equal(answered(&p), 0);
+		assert_true(t.answer.exhausted);
 	}
+}
+
+static void silence_for_another_reason_is_no_lack_of_addresses(void **state)
+{
+	struct made p;
+
+	(void)state;
+	t.answer.exhausted = true;
+	make_begin(&p, 7, mac, DHCP_RELEASE);
+	assert_int_equal(answered(&p), 0);
+	assert_false(t.answer.exhausted);
+	discover(mac);
+	assert_false(t.answer.exhausted);
 }
 
 static void an_offer_does_not_shorten_what_is_bound(void **state)
@@ -478,6 +492,7 @@ int main(void)
 		CASE(a_pi_learns_how_to_boot_with_its_address),
 		CASE(a_lease_is_no_longer_than_was_asked_for),
 		CASE(a_full_pool_is_silent),
+		CASE(silence_for_another_reason_is_no_lack_of_addresses),
 		CASE(an_offer_does_not_shorten_what_is_bound),
 		CASE(the_longest_reply_keeps_what_is_needed_to_boot),
 		CASE(what_came_by_a_relay_goes_back_by_it),
