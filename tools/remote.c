@@ -38,6 +38,12 @@ static int explain(const char *word, const char *path, int err)
 	case -EPIPE:
 		log_error("%s: the server ended, or has too much to do", word);
 		break;
+	case -ETIMEDOUT:
+		log_error("%s: the server does not answer: it hangs, or was stopped: see its log, "
+			  "and "
+			  "restart it if it does not go on",
+			  word);
+		break;
 	default:
 		log_error("%s: %s: %s", word, path, strerror(-err));
 	}
@@ -63,12 +69,17 @@ void remote_lend(const char *dir, const char *name)
 	char *argv[] = {"lend", copy, NULL};
 	int status, fd;
 
+	int err;
+
 	/*
 	 * Whoever cannot ask finds the overlay locked, and who has it. The server waits for the end of
 	 * this process, which closes the descriptor.
 	 */
-	if (copy && find_socket(dir, &path) == 0)
-		control_hold(path, 2, argv, stdout, &status, &fd);
+	if (!copy || find_socket(dir, &path) < 0)
+		return;
+	err = control_hold(path, 2, argv, stdout, &status, &fd);
+	if (err == -ETIMEDOUT)
+		explain("overlay", path, err);
 }
 
 char *remote_serial(const char *dir, const char *name)
@@ -87,5 +98,7 @@ char *remote_serial(const char *dir, const char *name)
 		return NULL;
 	err = control_hold(path, 2, argv, out, &status, &fd);
 	fclose(out);
+	if (err == -ETIMEDOUT)
+		explain("overlay", path, err);
 	return !err && status == STATUS_DONE ? TAKE(serial) : NULL;
 }

@@ -43,7 +43,8 @@ void control_server_destroy(struct control_server *server);
 /*
  * The client's side, without a loop: runs the command in the server at @path, copies what it prints to
  * standard output and error. -ECONNREFUSED or -ENOENT: no server runs there; -EACCES: it is another
- * user's; -EPIPE: it ended, or sent us away, before the command did; -E2BIG: too many words.
+ * user's; -EPIPE: it ended, or sent us away, before the command did; -ETIMEDOUT: it says nothing, so
+ * that it hangs or was stopped; -E2BIG: too many words. However long the command takes, it is waited for.
  * *@out_status: the exit status. Not logged.
  */
 int control_run(const char *path, int argc, char **argv, int *out_status);

@@ -12,17 +12,45 @@
 #include "base/cleanup.h"
 #include "control/control_frame.h"
 
+/* How long it is waited for a server that says nothing, though it says each second that it is there. */
+#define PATIENCE_S 5
+
+/* A server that is stopped takes no client, and no answer comes from it. */
+static int set_patience(int fd)
+{
+	const struct timeval patience = {.tv_sec = PATIENCE_S};
+
+	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0)
+		return -errno;
+	return 0;
+}
+
+/* What a call that failed means: its patience ended, or the connection. */
+static int failure(void)
+{
+	if (errno == EAGAIN)
+		return -ETIMEDOUT;
+	return errno == ECONNRESET ? -EPIPE : -errno;
+}
+
 static int connect_to(const char *path)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	CLEANUP(closep) int fd = -1;
+	int err;
 
 	if (strlen(path) >= sizeof(address.sun_path))
 		return -ENAMETOOLONG;
 	memcpy(address.sun_path, path, strlen(path));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+	if (fd < 0)
 		return -errno;
+	err = set_patience(fd);
+	if (err)
+		return err;
+	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
 	return take_fd(&fd);
 }
 
@@ -32,7 +60,7 @@ static int send_all(int fd, const uint8_t *data, size_t len)
 		ssize_t sent = send(fd, data, len, MSG_NOSIGNAL);
 
 		if (sent < 0 && errno != EINTR)
-			return errno == ECONNRESET ? -EPIPE : -errno;
+			return failure();
 		if (sent > 0) {
 			data += sent;
 			len -= (size_t)sent;
@@ -49,10 +77,10 @@ static int receive(int fd, void *out, size_t len)
 	while (len > 0) {
 		ssize_t got = recv(fd, at, len, 0);
 
-		if (got == 0 || (got < 0 && errno == ECONNRESET))
+		if (got == 0)
 			return -EPIPE;
 		if (got < 0 && errno != EINTR)
-			return -errno;
+			return failure();
 		if (got > 0) {
 			at += got;
 			len -= (size_t)got;
@@ -88,6 +116,8 @@ static int copy_output(int fd, FILE *out, int *out_status)
 			return err;
 		if (type == CONTROL_EXIT)
 			break;
+		if (type == CONTROL_ALIVE)
+			continue;
 		fwrite(data, 1, len, type == CONTROL_OUT ? out : stderr);
 		/* both may be the same terminal */
 		fflush(out);

@@ -136,8 +136,8 @@ int control_frame_parse(const uint8_t data[CONTROL_FRAME_HEADER], enum control_t
 	memcpy(&wire, data, sizeof(wire));
 	type = be32_get(wire.type);
 	len = be32_get(wire.bytes);
-	if (type < CONTROL_OUT || type > CONTROL_EXIT || len > CONTROL_FRAME_DATA_MAX ||
-	    (type == CONTROL_EXIT && len != 4))
+	if (type < CONTROL_OUT || type > CONTROL_ALIVE || len > CONTROL_FRAME_DATA_MAX ||
+	    (type == CONTROL_EXIT && len != 4) || (type == CONTROL_ALIVE && len != 0))
 		return -EPROTO;
 	*out_type = (enum control_type)type;
 	*out_len = len;

@@ -4,7 +4,8 @@
  *
  * A request, once, from the client:    "brm1", bytes of the words, number of words; the words, each
  *                                      with a NUL at its end
- * Frames, from the server:             type, bytes; the bytes. The last one is CONTROL_EXIT.
+ * Frames, from the server:             type, bytes; the bytes. The last one is CONTROL_EXIT. As long as
+ *                                      nothing else comes, a CONTROL_ALIVE each second
  */
 #ifndef BRAMBLE_CONTROL_FRAME_H
 #define BRAMBLE_CONTROL_FRAME_H
@@ -24,6 +25,7 @@ enum control_type {
 	CONTROL_OUT = 1, /* for standard output */
 	CONTROL_ERR = 2, /* for standard error */
 	CONTROL_EXIT = 3, /* 4 bytes: the exit status */
+	CONTROL_ALIVE = 4, /* nothing: the command waits for its turn, or works */
 };
 
 /*

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -19,6 +20,8 @@
 #define COMMANDS_MAX 4u
 /* For a request to be there as a whole. */
 #define REQUEST_MS 5000u
+/* How often a client that waits for its command is told that we are there. */
+#define ALIVE_MS 1000u
 
 enum client_state {
 	READING,
@@ -35,6 +38,8 @@ struct client {
 	int fd;
 	struct loop_io io; /* while it is not running */
 	struct loop_timer patience; /* while it is reading */
+	struct loop_timer alive; /* from then on until it has its status */
+	pthread_mutex_t sending; /* to it */
 	struct loop_work work;
 	int argc;
 	char **argv; /* point into @data */
@@ -82,6 +87,7 @@ static void end_client(struct client *client)
 	if (client->state == DONE)
 		server->gone(server->ctx, client->argc, client->argv);
 	loop_timer_stop(&client->patience);
+	loop_timer_stop(&client->alive);
 	if (client->state != RUNNING)
 		loop_io_stop(&client->io);
 	close(client->fd);
@@ -92,9 +98,18 @@ static void end_client(struct client *client)
 	if (client->next)
 		client->next->prev = client->prev;
 	server->clients_count--;
+	pthread_mutex_destroy(&client->sending);
 	free(client->argv);
 	free(client->data);
 	free(client);
+}
+
+static void on_alive(struct loop_timer *timer)
+{
+	struct client *client = container_of(timer, struct client, alive);
+
+	control_stream_alive(client->fd, &client->sending);
+	loop_timer_start(client->server->loop, timer, ALIVE_MS, on_alive);
 }
 
 static void run_command(struct loop_work *work)
@@ -104,7 +119,7 @@ static void run_command(struct loop_work *work)
 	struct control_stream stream;
 	int status;
 
-	if (control_stream_open(&stream, client->fd) < 0)
+	if (control_stream_open(&stream, client->fd, &client->sending) < 0)
 		return;
 	status = server->run(server->ctx, client->argc, client->argv, stream.out, stream.err);
 	control_stream_close(&stream, status);
@@ -117,6 +132,7 @@ static void on_command_done(struct loop_work *work)
 
 	server->running--;
 	client->state = DONE;
+	loop_timer_stop(&client->alive);
 	/* it has nothing more to say: what comes is its end */
 	loop_io_start(server->loop, &client->io, client->fd, LOOP_READ, on_readable);
 	if (server->quiet)
@@ -143,6 +159,7 @@ static void wait_for_turn(struct client *client)
 
 	client->state = WAITING;
 	loop_timer_stop(&client->patience);
+	loop_timer_start(server->loop, &client->alive, ALIVE_MS, on_alive);
 	client->next_waiting = NULL;
 	*server->waiting_end = client;
 	server->waiting_end = &client->next_waiting;
@@ -227,6 +244,7 @@ static void on_client(struct loop_listener *listener, int fd, const struct socka
 		close(fd);
 		return;
 	}
+	pthread_mutex_init(&client->sending, NULL);
 	client->size = CONTROL_REQUEST_HEADER;
 	client->server = server;
 	client->fd = fd;

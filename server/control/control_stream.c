@@ -13,6 +13,7 @@
 
 #include "base/be.h"
 #include "base/checked.h"
+#include "base/log.h"
 
 #define PATIENCE_MS 10000
 #define BUFFER_BYTES 16384u
@@ -52,8 +53,23 @@ static void send_frame(struct control_stream *stream, enum control_type type, co
 	uint8_t header[CONTROL_FRAME_HEADER];
 
 	control_frame_format(type, (uint32_t)len, header);
+	pthread_mutex_lock(stream->sending);
 	send_all(stream, header, sizeof(header));
 	send_all(stream, data, len);
+	pthread_mutex_unlock(stream->sending);
+}
+
+void control_stream_alive(int fd, pthread_mutex_t *sending)
+{
+	uint8_t header[CONTROL_FRAME_HEADER];
+
+	if (pthread_mutex_trylock(sending) != 0)
+		return;
+	control_frame_format(CONTROL_ALIVE, 0, header);
+	/* so few bytes are sent as a whole, or not at all */
+	if (send(fd, header, sizeof(header), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		log_debug("control: a client does not listen: %s", strerror(errno));
+	pthread_mutex_unlock(sending);
 }
 
 static void send_frames(struct control_stream *stream, enum control_type type, const char *data,
@@ -85,12 +101,12 @@ static ssize_t write_err(void *cookie, const char *data, size_t len)
 	return (ssize_t)len;
 }
 
-int control_stream_open(struct control_stream *stream, int fd)
+int control_stream_open(struct control_stream *stream, int fd, pthread_mutex_t *sending)
 {
 	const cookie_io_functions_t out = {.write = write_out};
 	const cookie_io_functions_t err = {.write = write_err};
 
-	*stream = (struct control_stream){.fd = fd};
+	*stream = (struct control_stream){.fd = fd, .sending = sending};
 	stream->out = fopencookie(stream, "w", out);
 	if (!stream->out)
 		return -ENOMEM;

@@ -50,8 +50,12 @@ for line in sys.stdin:
         loan.connect(sys.argv[1])
         words = b"lend\0" + rest[0].encode() + b"\0"
         loan.sendall(b"brm1" + struct.pack(">II", len(words), 2) + words)
-        answer = loan.recv(12, socket.MSG_WAITALL)
-        status = struct.unpack(">III", answer)[2]
+        while True:
+            kind, size = struct.unpack(">II", loan.recv(8, socket.MSG_WAITALL))
+            if kind == 3:
+                break
+            loan.recv(size, socket.MSG_WAITALL)
+        status = struct.unpack(">I", loan.recv(4, socket.MSG_WAITALL))[0]
     else:
         loan.close()
         status = 0

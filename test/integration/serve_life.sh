@@ -18,6 +18,22 @@ expect 2 bramble pi set 00000001
 expect 2 bramble pi set 00000001 name=a --json
 expect 2 bramble status now
 
+# A server that hangs is not waited for; what became of that is looked at below.
+mkdir hung
+python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen(8)
+print("listens", flush=True)
+time.sleep(600)' "$work/hung/control" >hangs &
+at_end "kill $!"
+while ! grep -q listens hangs; do sleep 0.02; done
+bramble status --state "$work/hung" >hung.status 2>&1 &
+hung_status=$!
+bramble overlay create one --image "$image" --state "$work/hung" || fail "create asks the server"
+bramble overlay snapshot one now --state "$work/hung" >hung.snapshot 2>&1 &
+hung_snapshot=$!
+
 # Wrong usage.
 expect 2 bramble serve "$image" "$image"
 expect 2 bramble serve --dhcp maybe "$image"
@@ -210,11 +226,31 @@ for ((i = 0; i < 10; i++)); do
 	serve_stop
 done
 
+# Who asked one that hangs was told so.
+status=0
+wait $hung_status || status=$?
+[ $status = 1 ] || fail "status ended with $status where the server hangs"
+said hung.status 'status: the server does not answer: it hangs, or was stopped'
+wait $hung_snapshot || fail "an overlay that a hanging server does not have cannot be used"
+said hung.snapshot 'overlay: the server does not answer'
+
 # A command whose client does not read is waited for at the end, unless one says so twice.
 for ((i = 0; i < 4000; i++)); do
 	printf '[pi %08x]\n' $((i + 4096))
 done >>serve.conf
 serve_start --config serve.conf
+# One that works, however long, is waited for: here for those who do not read what they asked for.
+python3 -c 'import socket, struct, sys, time
+many = [socket.socket(socket.AF_UNIX) for _ in range(4)]
+for s in many:
+    s.connect(sys.argv[1])
+    s.send(b"brm1" + struct.pack(">II", 15, 3) + b"pi\0list\0--json\0")
+for s in many:
+    s.recv(1)
+print("begun", flush=True)
+time.sleep(6)' "$work/state/control" >begun &
+while ! grep -q begun begun; do sleep 0.02; done
+expect 0 bramble pi list
 : >begun
 python3 -c 'import socket, struct, sys, time
 s = socket.socket(socket.AF_UNIX)

@@ -129,7 +129,12 @@ static void frames_are_checked(void **state)
 	assert_int_equal(control_frame_parse(header, &type, &len), -EPROTO);
 	control_frame_format(CONTROL_EXIT, 5, header);
 	assert_int_equal(control_frame_parse(header, &type, &len), -EPROTO);
-	control_frame_format((enum control_type)4, 4, header);
+	control_frame_format(CONTROL_ALIVE, 0, header);
+	assert_int_equal(control_frame_parse(header, &type, &len), 0);
+	assert_int_equal(type, CONTROL_ALIVE);
+	control_frame_format(CONTROL_ALIVE, 4, header);
+	assert_int_equal(control_frame_parse(header, &type, &len), -EPROTO);
+	control_frame_format((enum control_type)5, 0, header);
 	assert_int_equal(control_frame_parse(header, &type, &len), -EPROTO);
 	control_frame_format((enum control_type)0, 4, header);
 	assert_int_equal(control_frame_parse(header, &type, &len), -EPROTO);
