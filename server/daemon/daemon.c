@@ -68,6 +68,9 @@ static int prepare(struct daemon *d)
 	char *path;
 	int err = daemon_interfaces_check(config->interface);
 
+	/* sockets that systemd hands over may be bound to what is not there yet */
+	if (!err && sd_listen_fds(0) <= 0)
+		err = daemon_address_check(config->address);
 	if (!err)
 		err = daemon_user_find(config->user, &user);
 	if (!err)

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -37,11 +39,6 @@ int daemon_interfaces_check(const char *name)
 	return -ENODEV;
 }
 
-static unsigned int count_bits(struct in_addr mask)
-{
-	return (unsigned int)__builtin_popcount(mask.s_addr);
-}
-
 static struct in_addr get_address(const struct sockaddr *from)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET};
@@ -49,6 +46,52 @@ static struct in_addr get_address(const struct sockaddr *from)
 	if (from && from->sa_family == AF_INET)
 		memcpy(&address, from, sizeof(address));
 	return address.sin_addr;
+}
+
+/* "eth0 192.168.1.2": what there is instead of @address. */
+static void tell_addresses(struct in_addr wanted)
+{
+	struct ifaddrs *all = NULL;
+	char list[LIST_BYTES] = "";
+	char address[INET_ADDRSTRLEN];
+
+	if (getifaddrs(&all) < 0)
+		all = NULL;
+	for (const struct ifaddrs *entry = all; entry; entry = entry->ifa_next) {
+		char text[IF_NAMESIZE + INET_ADDRSTRLEN + 2];
+		struct in_addr own = get_address(entry->ifa_addr);
+
+		if (!own.s_addr)
+			continue;
+		inet_ntop(AF_INET, &own, address, sizeof(address));
+		snprintf(text, sizeof(text), "%s %s", entry->ifa_name, address);
+		add_to(list, text);
+	}
+	freeifaddrs(all);
+	inet_ntop(AF_INET, &wanted, address, sizeof(address));
+	log_error("address %s: no interface of this machine has it; there are: %s", address,
+		  list[0] ? list : "none");
+}
+
+int daemon_address_check(struct in_addr address)
+{
+	const struct sockaddr_in any_port = {.sin_family = AF_INET, .sin_addr = address};
+	CLEANUP(closep) int fd = -1;
+
+	if (!address.s_addr)
+		return 0;
+	/* also where the kernel lets one have an address that is to come (ip_nonlocal_bind) */
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || bind(fd, (const struct sockaddr *)&any_port, sizeof(any_port)) == 0 ||
+	    errno != EADDRNOTAVAIL)
+		return 0; /* if it cannot be had, the ports tell */
+	tell_addresses(address);
+	return -EADDRNOTAVAIL;
+}
+
+static unsigned int count_bits(struct in_addr mask)
+{
+	return (unsigned int)__builtin_popcount(mask.s_addr);
 }
 
 /* Whether the Pis may be there: with a name, loopback counts too. */

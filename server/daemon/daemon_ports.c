@@ -136,8 +136,7 @@ static void explain_denied(const struct port_kind *kind, uint16_t port)
 		  PRIVILEGED_MAX, kind->off);
 }
 
-static void explain(const struct config *config, const struct port_kind *kind, uint16_t port,
-		    int err, bool required)
+static void explain(const struct port_kind *kind, uint16_t port, int err, bool required)
 {
 	const char *protocol = kind->tcp ? "tcp" : "udp";
 
@@ -147,9 +146,6 @@ static void explain(const struct config *config, const struct port_kind *kind, u
 		log_debug("port %u/%s (%s): %s", port, protocol, kind->what, strerror(-err));
 	else if (err == -EACCES || err == -EPERM)
 		explain_denied(kind, port);
-	else if (err == -EADDRNOTAVAIL && config->address.s_addr)
-		log_error("port %u/%s (%s): --address is none of this machine's", port, protocol,
-			  kind->what);
 	else
 		log_error("port %u/%s (%s): %s", port, protocol, kind->what, strerror(-err));
 }
@@ -175,7 +171,7 @@ int daemon_ports_open(const struct config *config, struct daemon_ports *out)
 		err = open_socket(config, (enum daemon_port)i, numbers[i], &out->sockets[i]);
 		out->sockets[i].err = err;
 		if (err)
-			explain(config, &kinds[i], numbers[i], err, required);
+			explain(&kinds[i], numbers[i], err, required);
 		if (err && required)
 			failed = err;
 	}

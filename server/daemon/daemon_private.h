@@ -106,6 +106,9 @@ char *daemon_state_join(const struct daemon_state *state, const char *name);
 /* -ENODEV (logged, with what there is): no such interface. */
 int daemon_interfaces_check(const char *name);
 
+/* -EADDRNOTAVAIL (logged, with what there is): no interface has it. 0.0.0.0: none is wanted. */
+int daemon_address_check(struct in_addr address);
+
 /* Logs on which interfaces and addresses we serve. */
 void daemon_interfaces_tell(const struct config *config);
 

@@ -44,6 +44,12 @@ expect 1 bramble serve "${unprivileged[@]}" missing.img
 said err "missing.img: No such file"
 expect 1 bramble serve "${unprivileged[@]}" --interface nosuch0 "$image"
 said err "interface nosuch0: there is none"
+for only in dhcp tftp,nfs; do
+	expect 1 bramble serve --only $only --dhcp-port 16067 --tftp-port 16069 --nfs-port 12049 --mount-port 0 \
+		--portmap-port 0 --proxy-port 0 --address 192.0.2.77 "$image"
+	said err "address 192.0.2.77: no interface of this machine has it; there are: lo 127.0.0.1"
+	[ "$(wc -l <err)" = 1 ] || { cat err; fail "one wrong address is told more than once"; }
+done
 
 serve_start "${unprivileged[@]}" "$image"
 said log "TFTP: port 16069"
