@@ -21,6 +21,7 @@ enum {
 	OPTION_LIST,
 	OPTION_DELETE,
 	OPTION_STAT,
+	OPTION_FORCE,
 };
 
 /* Which options a subcommand has. */
@@ -31,6 +32,7 @@ enum {
 #define TAKES_YES 0x10u
 #define TAKES_JSON 0x20u
 #define TAKES_PARTITION 0x40u
+#define TAKES_FORCE 0x80u
 
 static const struct subcommand {
 	const char *name;
@@ -48,12 +50,13 @@ static const struct subcommand {
 	{"show", "NAME", 1, 1, TAKES_IMAGE | TAKES_JSON, 1, false, cmd_overlay_show},
 	{"diff", "NAME [PATH]", 1, 2, TAKES_IMAGE | TAKES_STAT | TAKES_JSON, 1, false,
 	 cmd_overlay_diff},
-	{"reset", "NAME", 1, 1, TAKES_IMAGE | TAKES_YES, 1, false, cmd_overlay_reset},
+	{"reset", "NAME", 1, 1, TAKES_IMAGE | TAKES_YES | TAKES_FORCE, 1, false, cmd_overlay_reset},
 	{"snapshot", "NAME [SNAPSHOT]", 1, 2, TAKES_LIST | TAKES_JSON | TAKES_YES, 1, true,
 	 cmd_overlay_snapshot},
-	{"restore", "NAME SNAPSHOT", 2, 2, TAKES_IMAGE | TAKES_YES, 1, true, cmd_overlay_restore},
+	{"restore", "NAME SNAPSHOT", 2, 2, TAKES_IMAGE | TAKES_YES | TAKES_FORCE, 1, true,
+	 cmd_overlay_restore},
 	{"clone", "NAME NEW", 2, 2, 0, 2, false, cmd_overlay_clone},
-	{"delete", "NAME...", 1, ARGUMENTS_MANY, TAKES_YES, ARGUMENTS_MANY, false,
+	{"delete", "NAME...", 1, ARGUMENTS_MANY, TAKES_YES | TAKES_FORCE, ARGUMENTS_MANY, false,
 	 cmd_overlay_delete},
 	{"check", "NAME...", 1, ARGUMENTS_MANY, TAKES_IMAGE | TAKES_JSON, ARGUMENTS_MANY, false,
 	 cmd_overlay_check},
@@ -82,6 +85,7 @@ static const char *misplaced(const struct overlay_request *request, unsigned int
 		{request->remove, TAKES_LIST, "--delete"},
 		{request->stat, TAKES_STAT, "--stat"},
 		{request->yes, TAKES_YES, "--yes"},
+		{request->force, TAKES_FORCE, "--force"},
 		{request->common.json, TAKES_JSON, "--json"},
 		{request->common.partition >= 0, TAKES_PARTITION, "--partition"},
 	};
@@ -172,6 +176,7 @@ static int run(int argc, char **argv)
 		{"delete", required_argument, NULL, OPTION_DELETE},
 		{"stat", no_argument, NULL, OPTION_STAT},
 		{"yes", no_argument, NULL, 'y'},
+		{"force", no_argument, NULL, OPTION_FORCE},
 		{0},
 	};
 	struct overlay_request request = {.common = COMMON_OPTIONS_DEFAULT};
@@ -196,6 +201,9 @@ static int run(int argc, char **argv)
 			break;
 		case 'y':
 			request.yes = true;
+			break;
+		case OPTION_FORCE:
+			request.force = true;
 			break;
 		}
 	}
@@ -226,7 +234,7 @@ int cmd_overlay_find(const struct overlay_request *request, const char *name,
 	if (err)
 		return err;
 	if (access != STATE_LOOK)
-		remote_lend(request->common.state, name);
+		remote_lend(request->common.state, name, false);
 	err = state_overlay_open(state, name, access, out);
 	if (err == -ENOENT && access == STATE_LOOK)
 		log_error("overlay %s: there is none in %s", name, state_path(state));
@@ -234,6 +242,16 @@ int cmd_overlay_find(const struct overlay_request *request, const char *name,
 		return err;
 	*out_state = TAKE(state);
 	return 0;
+}
+
+bool cmd_overlay_may_change(const struct overlay_request *request, const char *name)
+{
+	return request->force || remote_is_off(request->common.state, name);
+}
+
+bool cmd_overlay_begin_change(const struct overlay_request *request, const char *name)
+{
+	return remote_lend(request->common.state, name, !request->force);
 }
 
 int cmd_overlay_confirm(const struct overlay_request *request, const char *format, ...)
@@ -286,7 +304,8 @@ const struct command cmd_overlay = {
 		"  --list           of snapshot: list them\n"
 		"  --delete SNAPSHOT\n"
 		"                   of snapshot: remove this one\n"
-		"  -y, --yes        do not ask before something is thrown away\n",
+		"  -y, --yes        do not ask before something is thrown away\n"
+		"  --force          of reset, restore and delete: also of a Pi that is up\n",
 	.flags = COMMAND_IMAGE | COMMAND_JSON,
 	.run = run,
 };

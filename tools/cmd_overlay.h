@@ -16,6 +16,7 @@ struct overlay_request {
 	bool list; /* --list */
 	bool stat; /* --stat */
 	bool yes; /* --yes */
+	bool force; /* --force */
 	int argc;
 	char **argv;
 };
@@ -39,6 +40,13 @@ struct stack_options cmd_overlay_options(const struct overlay_request *request, 
 int cmd_overlay_find(const struct overlay_request *request, const char *name,
 		     enum state_access access, struct state **out_state,
 		     struct state_overlay **out);
+
+/*
+ * Whether the files of the Pi that has the overlay @name may be taken away: it is off, or --force was given.
+ * False: logged. And likewise for the change itself, for which a server lets go of the overlay.
+ */
+bool cmd_overlay_may_change(const struct overlay_request *request, const char *name);
+bool cmd_overlay_begin_change(const struct overlay_request *request, const char *name);
 
 /*
  * Asks whether what cannot be undone is to be done; the question is what the arguments say. STATUS_DONE:

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "remote.h"
 
 int cmd_overlay_create(const struct overlay_request *request)
 {
@@ -49,13 +48,14 @@ int cmd_overlay_reset(const struct overlay_request *request)
 	int data = -1;
 
 	/* nobody is asked about what does not exist */
-	if (cmd_overlay_find(request, name, STATE_LOOK, &state, &overlay) < 0)
+	if (cmd_overlay_find(request, name, STATE_LOOK, &state, &overlay) < 0 ||
+	    !cmd_overlay_may_change(request, name))
 		return STATUS_FAILED;
 	status = cmd_overlay_confirm(request, "Throw away all changes of overlay %s?", name);
 	if (status)
 		return status;
-	remote_lend(request->common.state, name);
-	if (stack_overlay_reset(request->image, &options, &data) < 0)
+	if (!cmd_overlay_begin_change(request, name) ||
+	    stack_overlay_reset(request->image, &options, &data) < 0)
 		return STATUS_FAILED;
 	close_behind(data);
 	return STATUS_DONE;
@@ -69,6 +69,16 @@ int cmd_overlay_clone(const struct overlay_request *request)
 	if (cmd_overlay_find(request, request->argv[0], STATE_READ, &state, &overlay) < 0)
 		return STATUS_FAILED;
 	return state_overlay_clone(overlay, request->argv[1]) ? STATUS_FAILED : STATUS_DONE;
+}
+
+/* Whether all Pis whose overlays are to be deleted are off. Logged. */
+static bool all_are_off(const struct overlay_request *request)
+{
+	bool all = true;
+
+	for (int i = 0; i < request->argc; i++)
+		all = cmd_overlay_may_change(request, request->argv[i]) && all;
+	return all;
 }
 
 /* Whether all that are to be deleted exist, damaged or not. Logged. */
@@ -96,7 +106,7 @@ int cmd_overlay_delete(const struct overlay_request *request)
 	if (state_open(request->common.state, false, &state) < 0)
 		return STATUS_FAILED;
 	/* nobody is asked about what does not exist */
-	if (!request->yes && !all_exist(request, state))
+	if ((!request->yes && !all_exist(request, state)) || !all_are_off(request))
 		return STATUS_FAILED;
 	if (request->argc == 1)
 		status =
@@ -109,8 +119,8 @@ int cmd_overlay_delete(const struct overlay_request *request)
 	if (status)
 		return status;
 	for (int i = 0; i < request->argc; i++) {
-		remote_lend(request->common.state, request->argv[i]);
-		if (state_overlay_delete(state, request->argv[i]) < 0)
+		if (!cmd_overlay_begin_change(request, request->argv[i]) ||
+		    state_overlay_delete(state, request->argv[i]) < 0)
 			status = STATUS_FAILED;
 	}
 	return status;

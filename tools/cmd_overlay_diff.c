@@ -185,7 +185,7 @@ int cmd_overlay_diff(const struct overlay_request *request)
 	};
 	int err;
 
-	remote_lend(request->common.state, request->argv[0]);
+	remote_lend(request->common.state, request->argv[0], false);
 	if (!below || stack_open(request->image, &options, &stack) < 0)
 		return STATUS_FAILED;
 	if (diff.json && !diff.stat)

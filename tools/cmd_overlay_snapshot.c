@@ -11,7 +11,6 @@
 #include "format.h"
 #include "base/json.h"
 #include "overlay_facts.h"
-#include "remote.h"
 
 static int print_snapshot(void *ctx, const struct state_snapshot *snapshot)
 {
@@ -122,7 +121,8 @@ int cmd_overlay_restore(const struct overlay_request *request)
 	struct stack_options options = cmd_overlay_options(request, name);
 	int status;
 
-	if (cmd_overlay_find(request, name, STATE_LOOK, &state, &overlay) < 0)
+	if (cmd_overlay_find(request, name, STATE_LOOK, &state, &overlay) < 0 ||
+	    !cmd_overlay_may_change(request, name))
 		return STATUS_FAILED;
 	status =
 		cmd_overlay_confirm(request,
@@ -131,7 +131,8 @@ int cmd_overlay_restore(const struct overlay_request *request)
 				    name, snapshot);
 	if (status)
 		return status;
-	remote_lend(request->common.state, name);
-	return stack_overlay_restore(request->image, snapshot, &options) ? STATUS_FAILED
-									 : STATUS_DONE;
+	if (!cmd_overlay_begin_change(request, name) ||
+	    stack_overlay_restore(request->image, snapshot, &options) < 0)
+		return STATUS_FAILED;
+	return STATUS_DONE;
 }

@@ -11,6 +11,9 @@
 #include "state/state.h"
 #include "tools.h"
 
+/* The exit status of a server that refuses what was asked for; it has said why. */
+#define REFUSED 3
+
 /* The socket's path, to be freed. */
 static int find_socket(const char *dir, char **out)
 {
@@ -62,24 +65,39 @@ int remote_run(const char *dir, int argc, char **argv)
 	return err ? explain(argv[0], path, err) : status;
 }
 
-void remote_lend(const char *dir, const char *name)
+/* Whoever cannot ask finds the overlay locked, and who has it. *@out_fd: as control_hold; -1. */
+static bool ask_for(const char *dir, int argc, char **argv, int *out_fd)
 {
 	CLEANUP(freep) char *path = NULL;
-	CLEANUP(freep) char *copy = strdup(name);
-	char *argv[] = {"lend", copy, NULL};
-	int status, fd;
-
+	int status = 0;
 	int err;
 
-	/*
-	 * Whoever cannot ask finds the overlay locked, and who has it. The server waits for the end of
-	 * this process, which closes the descriptor.
-	 */
-	if (!copy || find_socket(dir, &path) < 0)
-		return;
-	err = control_hold(path, 2, argv, stdout, &status, &fd);
+	*out_fd = -1;
+	if (find_socket(dir, &path) < 0)
+		return true;
+	err = control_hold(path, argc, argv, stdout, &status, out_fd);
 	if (err == -ETIMEDOUT)
 		explain("overlay", path, err);
+	return err || status != REFUSED;
+}
+
+bool remote_is_off(const char *dir, const char *name)
+{
+	CLEANUP(freep) char *copy = strdup(name);
+	CLEANUP(closep) int fd = -1;
+	char *argv[] = {"off", copy, NULL};
+
+	return !copy || ask_for(dir, 2, argv, &fd);
+}
+
+bool remote_lend(const char *dir, const char *name, bool off)
+{
+	CLEANUP(freep) char *copy = strdup(name);
+	char *argv[] = {"lend", copy, "off", NULL};
+	int fd;
+
+	/* the server waits for the end of this process, which closes the descriptor */
+	return !copy || ask_for(dir, off ? 3 : 2, argv, &fd);
 }
 
 char *remote_serial(const char *dir, const char *name)

@@ -18,7 +18,7 @@ int view_open(const char *image, const struct common_options *common, struct sta
 	options.overlay = common->overlay;
 	options.overlay_read_only = true;
 	if (common->overlay)
-		remote_lend(common->state, common->overlay);
+		remote_lend(common->state, common->overlay, false);
 	return stack_open(image, &options, out);
 }
 

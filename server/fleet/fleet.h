@@ -89,12 +89,20 @@ int fleet_command_pi(struct fleet *fleet, int argc, char **argv, FILE *out, FILE
 int fleet_find_serial(struct fleet *fleet, const char *word, char out[STATE_NAME_MAX + 1]);
 
 /*
+ * -ETXTBSY: the Pi that @name means has its tree in use, as @why says. -ENOENT: there is no such Pi.
+ */
+#define FLEET_UP_BYTES 256u
+int fleet_check_off(struct fleet *fleet, const char *name, char why[FLEET_UP_BYTES]);
+
+/*
  * `bramble overlay` works on an overlay that is open here as on any other: it asks the server to let go
  * of it, and locks it. Syncs and closes the overlay @name, in a worker; calls of its Pi are told to come
  * again until it is taken back. @borrower stands for whoever gets it, and is at its end given again,
- * whether it was lent something or not. -ENOENT: it is not open here.
+ * whether it was lent something or not. -ENOENT: it is not open here. With @why not NULL, for what takes
+ * a Pi's files away: -ETXTBSY as fleet_check_off.
  */
-int fleet_lend(struct fleet *fleet, const void *borrower, const char *name);
+int fleet_lend(struct fleet *fleet, const void *borrower, const char *name,
+	       char why[FLEET_UP_BYTES]);
 void fleet_take_back(struct fleet *fleet, const void *borrower);
 
 #endif

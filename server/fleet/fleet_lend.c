@@ -2,10 +2,14 @@
 /* Lending overlays to `bramble overlay`, which works on those that are open here as on any other. */
 #include "fleet/fleet_private.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
 #include "base/log.h"
+
+/* How long a Pi that had its tree in use when that was lent may be silent and still be up. */
+#define SILENT_MS 60000u
 
 /* With the lock held. */
 static struct fleet_pi *find_called(struct fleet *fleet, const char *name)
@@ -27,7 +31,38 @@ int fleet_find_serial(struct fleet *fleet, const char *word, char out[STATE_NAME
 	return pi ? 0 : -ENOENT;
 }
 
-int fleet_lend(struct fleet *fleet, const void *borrower, const char *name)
+/* With the lock held. 0, or -ETXTBSY with @why. */
+static int check_off(const struct fleet_pi *pi, char why[FLEET_UP_BYTES])
+{
+	char label[FLEET_LABEL_MAX], address[INET_ADDRSTRLEN], since[32];
+	const time_t mounted = (time_t)pi->record.mounted;
+	bool used = pi->tree && pi->tree->ready && pi->tree->users;
+	struct tm tm;
+
+	if (!used && !(pi->dropped_ms && fleet_ms() - pi->dropped_ms < SILENT_MS))
+		return 0;
+	localtime_r(&mounted, &tm);
+	strftime(since, sizeof(since), "%Y-%m-%d %H:%M:%S", &tm);
+	inet_ntop(AF_INET, &pi->record.mounted_by, address, sizeof(address));
+	snprintf(why, FLEET_UP_BYTES, "its Pi %s is up since %s, at %s", fleet_label(pi, label),
+		 since, address);
+	return -ETXTBSY;
+}
+
+int fleet_check_off(struct fleet *fleet, const char *name, char why[FLEET_UP_BYTES])
+{
+	const struct fleet_pi *pi;
+	int err;
+
+	pthread_mutex_lock(&fleet->lock);
+	pi = find_called(fleet, name);
+	err = pi ? check_off(pi, why) : -ENOENT;
+	pthread_mutex_unlock(&fleet->lock);
+	return err;
+}
+
+int fleet_lend(struct fleet *fleet, const void *borrower, const char *name,
+	       char why[FLEET_UP_BYTES])
 {
 	struct fleet_loan *loan = calloc(1, sizeof(*loan));
 	struct fleet_pi *pi;
@@ -37,15 +72,18 @@ int fleet_lend(struct fleet *fleet, const void *borrower, const char *name)
 		return -ENOMEM;
 	pthread_mutex_lock(&fleet->lock);
 	pi = find_called(fleet, name);
-	if (pi) {
+	err = pi ? 0 : -ENOENT;
+	if (!err && why)
+		err = check_off(pi, why);
+	if (!err) {
 		*loan = (struct fleet_loan){.next = fleet->loans, .borrower = borrower, .pi = pi};
 		fleet->loans = loan;
 		pi->lent++;
 	}
 	pthread_mutex_unlock(&fleet->lock);
-	if (!pi) {
+	if (err) {
 		free(loan);
-		return -ENOENT;
+		return err;
 	}
 	log_info("pi %s: its overlay is lent to a command", pi->record.id);
 	err = fleet_tree_close(fleet, pi, FLEET_CLOSE_WAIT_MS);

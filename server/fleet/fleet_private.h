@@ -92,6 +92,7 @@ struct fleet_pi {
 	unsigned int lent; /* to how many: it is not to be opened meanwhile */
 	unsigned int waiting; /* calls that wait for it to be opened again */
 	unsigned int mounting; /* MNTs that do so */
+	uint64_t dropped_ms; /* when its tree was closed while it had it in use; 0: not so */
 	uint64_t absent_ms; /* when it was found that it has none; 0: not known */
 	int failed; /* why it could not be opened; 0: it could */
 	uint64_t failed_ms; /* when */

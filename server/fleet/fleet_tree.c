@@ -364,6 +364,8 @@ void fleet_tree_put(struct fleet *fleet, struct fleet_tree *tree)
 	pthread_mutex_lock(&fleet->lock);
 	if (--tree->users == 0) {
 		tree->idle_ms = fleet_ms();
+		if (tree->pi && !tree->closing)
+			tree->pi->dropped_ms = 0;
 		if (tree->closing)
 			pthread_cond_broadcast(&fleet->changed);
 	}
@@ -421,6 +423,8 @@ int fleet_tree_close(struct fleet *fleet, struct fleet_pi *pi, unsigned int wait
 		pthread_mutex_unlock(&fleet->lock);
 		return 0;
 	}
+	if (tree->users)
+		pi->dropped_ms = fleet_ms();
 	tree->closing = true;
 	__atomic_store_n(&tree->export.gone, true, __ATOMIC_RELEASE);
 	err = wait_for_users(fleet, tree, wait_ms);

@@ -5,7 +5,7 @@
 . "$BRAMBLE_SOURCE/test/integration/lib.sh"
 . "$BRAMBLE_SOURCE/test/integration/lib_serve.sh"
 
-need nfs-ls nfs-cat nfs-cp jq
+need nfs-ls nfs-cat nfs-cp jq python3
 serve_image
 
 nfs() { echo "nfs://127.0.0.1/0000aaaa$1?nfsport=12049&mountport=12049"; }
@@ -90,6 +90,49 @@ done
 wait $copying || fail "a reload broke a copy off"
 serve_waits_for reloaded || fail "it did not reload"
 nfs-cat "$(nfs /big)" | cmp - big || fail "a reload damaged a copy"
+
+# The files of a Pi that is up are not taken away, unless one says so.
+cat >up.py <<'PYTHON'
+import socket, struct, sys, time
+
+connection = socket.create_connection(("127.0.0.1", 12049))
+
+def string(text):
+    return struct.pack(">I", len(text)) + text + b"\0" * (-len(text) % 4)
+
+def call(program, procedure, arguments):
+    body = struct.pack(">10I", 1, 0, 2, program, 3, procedure, 0, 0, 0, 0) + arguments
+    connection.sendall(struct.pack(">I", 0x80000000 | len(body)) + body)
+    size = struct.unpack(">I", connection.recv(4, socket.MSG_WAITALL))[0] & 0x7fffffff
+    return connection.recv(size, socket.MSG_WAITALL)[24:]
+
+answer = call(100005, 1, string(b"/0000aaaa"))
+handle = answer[8:8 + struct.unpack(">I", answer[4:8])[0]]
+assert struct.unpack(">I", call(100003, 1, string(handle))[:4])[0] == 0
+print("up", flush=True)
+time.sleep(600)
+PYTHON
+python3 up.py >up &
+pi=$!
+at_end "kill $pi"
+while ! grep -q up up; do sleep 0.02; done
+for command in 'reset kitchen' 'restore 0000aaaa before' 'delete copy 0000aaaa'; do
+	# shellcheck disable=SC2086
+	expect 1 bramble overlay $command --yes
+	said err 'bramble: overlay 0000aaaa: its Pi 0000aaaa (kitchen) is up since 20'
+	said err ', at 127.0.0.1: switch it off first, or say --force'
+	[ "$(wc -l <err)" = 1 ] || { cat err; fail "a refusal has several lines"; }
+done
+[ -d "$work/state/overlays/copy" ] || fail "one of several was deleted, although not all could be"
+# it is up also if it has said nothing since something else was done to its overlay
+expect 0 bramble overlay diff kitchen
+expect 1 bramble overlay reset 0000aaaa --yes
+expect 2 bramble overlay diff kitchen --force
+expect 0 bramble overlay reset kitchen --yes --force
+! nfs-ls "$(nfs /)" | grep -q during || fail "a reset overlay has changes"
+kill $pi
+wait $pi || true
+expect 0 bramble overlay restore kitchen before --yes
 
 # Deleted, it is made anew at the next mount.
 expect 0 bramble overlay delete 0000aaaa --yes
