@@ -128,6 +128,9 @@ int stack_clone(struct stack *stack, const char *name);
  */
 struct state_overlay *stack_overlay(struct stack *stack);
 
+/* Notes of the uppermost overlay: see state_overlay_set_notes. */
+int stack_set_notes(struct stack *stack, const char *notes);
+
 /*
  * Makes the overlay options->overlay above the image @path. With @base, it is made above that
  * overlay, which is frozen by it; @path may then be NULL. -EEXIST, and as stack_open.

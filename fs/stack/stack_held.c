@@ -33,6 +33,11 @@ struct state_overlay *stack_overlay(struct stack *stack)
 	return stack->overlay;
 }
 
+int stack_set_notes(struct stack *stack, const char *notes)
+{
+	return state_overlay_set_notes(stack->overlay, notes);
+}
+
 typedef int (*copy_fn)(struct state_overlay *overlay, const char *name);
 
 /* With the files of the store as they are when all is in them, and nobody writes to them. */

@@ -62,6 +62,12 @@ struct state_info {
 	char base[STATE_NAME_MAX + 1]; /* the overlay that it is made on, or empty */
 	uint8_t base_uuid[STATE_ID_BYTES];
 	uint8_t base_seal[STATE_ID_BYTES];
+
+	/*
+	 * owned: lines "KEY VALUE" that whoever uses it has left with it; NULL: none. They go with what it holds:
+	 * a snapshot and a copy have them, a reset ends them, and a restore brings back those of the snapshot.
+	 */
+	char *notes;
 };
 
 void state_info_finish(struct state_info *info);
@@ -144,6 +150,12 @@ int state_overlay_freeze(struct state *state, const char *name, struct state_ove
 
 /* Makes overlay->info durable. The overlay is open for writing, or for reading and was frozen. */
 int state_overlay_save(struct state_overlay *overlay);
+
+/*
+ * Replaces overlay->info.notes, durably. @notes: lines "KEY VALUE", a key like a name, a value of printable
+ * ASCII without ";#\"\\" in and blanks around it, less than 190 bytes in all; NULL: none. The overlay is open for writing.
+ */
+int state_overlay_set_notes(struct state_overlay *overlay, const char *notes);
 
 /* Tells those who want the overlay that its lock will be released soon. */
 void state_overlay_ending(struct state_overlay *overlay);

@@ -35,6 +35,8 @@ int state_overlay_reset(struct state_overlay *overlay, uint64_t next_id, int *ou
 	info->epoch++;
 	info->next_id = max_u64(info->next_id, next_id);
 	info->empty = true;
+	free(info->notes);
+	info->notes = NULL;
 	info->in_use = false;
 	clock_gettime(CLOCK_REALTIME, &info->used);
 	/* once this is written, the files of the store count for nothing */

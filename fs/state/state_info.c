@@ -6,6 +6,7 @@
  *                 empty, in-use, restoring: if so; seal: if frozen
  *     [image]     path, fingerprint; size, mtime, ctime, device, inode: if known
  *     [base]      name, uuid, seal: if it is made on another overlay
+ *     [notes]     state_notes.c
  *
  * Lines are short and have comments within them (keyfile.h), so a path is written like that of a URL, in
  * pieces: lines that begin with a tab continue it.
@@ -181,6 +182,8 @@ static int take_key(void *ctx, const struct keyfile_line *line)
 	struct parse *p = ctx;
 	const struct key *key;
 
+	if (strcmp(line->section, "notes") == 0)
+		return state_notes_take(&p->info.notes, line);
 	if (is_path(line->section, line->key))
 		return take_path(p, line);
 	key = find_key(line->section, line->key);
@@ -252,12 +255,15 @@ int state_info_parse(const char *file, const char *text, size_t len, struct stat
 		return -ENOMEM;
 	p->file = file;
 	err = parse_all(p, text, len);
-	if (err)
+	if (!err) {
+		p->info.frozen = is_given(p, IF_FROZEN);
+		p->info.image = strdup(p->path);
+		err = p->info.image ? 0 : -ENOMEM;
+	}
+	if (err) {
+		state_info_finish(&p->info);
 		return err;
-	p->info.frozen = is_given(p, IF_FROZEN);
-	p->info.image = strdup(p->path);
-	if (!p->info.image)
-		return -ENOMEM;
+	}
 	*out = p->info;
 	return 0;
 }
@@ -342,6 +348,7 @@ int state_info_format(const struct state_info *info, char **out)
 	if (!stream)
 		return -ENOMEM;
 	write_keys(stream, info);
+	state_notes_write(stream, info->notes);
 	failed = ferror(stream);
 	if (fclose(stream) != 0 || failed) {
 		free(text);
@@ -354,16 +361,23 @@ int state_info_format(const struct state_info *info, char **out)
 void state_info_finish(struct state_info *info)
 {
 	free(info->image);
-	info->image = NULL;
+	free(info->notes);
+	info->image = info->notes = NULL;
 }
 
 int state_info_copy(const struct state_info *from, struct state_info *out)
 {
 	char *image = from->image ? strdup(from->image) : NULL;
+	char *notes;
 
 	if (from->image && !image)
 		return -ENOMEM;
+	if (state_notes_copy(from->notes, &notes)) {
+		free(image);
+		return -ENOMEM;
+	}
 	*out = *from;
 	out->image = image;
+	out->notes = notes;
 	return 0;
 }

@@ -306,6 +306,7 @@ int state_overlay_create(struct state *state, const char *name, const struct sta
 {
 	struct state_info fresh = *info; /* its strings are borrowed */
 
+	fresh.notes = NULL;
 	fresh.next_id = 0;
 	fresh.empty = true;
 	fresh.in_use = false;

@@ -3,6 +3,8 @@
 #ifndef BRAMBLE_STATE_PRIVATE_H
 #define BRAMBLE_STATE_PRIVATE_H
 
+#include <stdio.h>
+
 #include "state/state.h"
 
 /* The latest version of the info that is understood, and the one that is written. */
@@ -60,6 +62,17 @@ int state_info_parse(const char *file, const char *text, size_t len, struct stat
 
 /* The text of an info file, to be freed. */
 int state_info_format(const struct state_info *info, char **out);
+
+/* state_notes.c: state_info.notes as a section of the info, and back. ------------------------ */
+
+struct keyfile_line;
+
+/* Adds a line of section [notes]. What cannot be one is a warning. -ENOMEM. */
+int state_notes_take(char **notes, const struct keyfile_line *line);
+void state_notes_write(FILE *out, const char *notes);
+
+/* @from may be NULL. -ENOMEM. */
+int state_notes_copy(const char *from, char **out);
 
 /* state_file.c: reads and writes the info in a folder. -------------------------------------- */
 

@@ -290,10 +290,18 @@ int state_snapshot_load(const struct state_overlay *overlay, const char *name,
 static int restore(struct state_overlay *overlay, const struct source *source, uint64_t next_id)
 {
 	struct state_info *info = &overlay->info;
-	int err = prepare(overlay, source);
+	char *notes;
+	int err = state_notes_copy(source->info->notes, &notes);
 
 	if (err)
 		return err;
+	err = prepare(overlay, source);
+	if (err) {
+		free(notes);
+		return err;
+	}
+	free(info->notes);
+	info->notes = notes;
 	info->epoch++;
 	info->next_id = max_u64(max_u64(info->next_id, source->info->next_id), next_id);
 	info->empty = source->info->empty;

@@ -27,6 +27,8 @@ static void check(const struct state_info *info)
 	assert(again.created.tv_sec == info->created.tv_sec);
 	assert(again.frozen == info->frozen && again.empty == info->empty);
 	assert(strcmp(again.base, info->base) == 0);
+	assert(!again.notes == !info->notes);
+	assert(!info->notes || strcmp(again.notes, info->notes) == 0);
 	state_info_finish(&again);
 	free(text);
 }

@@ -145,6 +145,38 @@ static void what_is_written_is_read_again(void **state)
 	state_info_finish(&info);
 }
 
+static void notes_are_read_again_and_others_passed_over(void **state)
+{
+	static const char notes[] = "[notes]\noverlay = 00112233\nhostname = 1 done kitchen\n";
+	struct state_info info, again;
+	char *text;
+
+	(void)state;
+	assert_int_equal(parse(HEAD MIDDLE IMAGE, &info), 0);
+	assert_null(info.notes);
+	state_info_finish(&info);
+	assert_int_equal(parse(HEAD MIDDLE IMAGE
+			       "[notes]\noverlay = 00112233\nUpper = 1\nnone =\n"
+			       "bad = 1\"2\nhostname = 1 done kitchen ; comment\n",
+			       &info),
+			 0);
+	assert_string_equal(info.notes, "overlay 00112233\nhostname 1 done kitchen\n");
+	assert_non_null(strstr(logged, "Upper in section [notes]: not a note"));
+	assert_non_null(strstr(logged, "none in section [notes]: not a note"));
+	assert_non_null(strstr(logged, "bad in section [notes]: not a note"));
+	assert_int_equal(state_info_format(&info, &text), 0);
+	assert_non_null(strstr(text, notes));
+	assert_int_equal(state_info_copy(&info, &again), 0);
+	assert_string_equal(again.notes, info.notes);
+	state_info_finish(&again);
+	assert_int_equal(parse(text, &again), 0);
+	assert_string_equal(again.notes, info.notes);
+	state_info_finish(&again);
+	state_info_finish(&info);
+	free(text);
+	refused(HEAD "[notes]\na = 1\n" MIDDLE, "missing");
+}
+
 static void any_path_is_read_again(void **state)
 {
 	struct state_info info = {.partition = -1};
@@ -311,6 +343,7 @@ int main(void)
 		TEST(all_that_is_given_is_read),
 		TEST(what_is_optional_may_be_missing),
 		TEST(what_is_written_is_read_again),
+		TEST(notes_are_read_again_and_others_passed_over),
 		TEST(any_path_is_read_again),
 		TEST(a_later_format_is_refused_whatever_else_is_in_it),
 		TEST(a_missing_format_is_refused),
