@@ -18,6 +18,8 @@
 
 #define PROVISION_NAME_MAX 32u /* bytes with NUL, of a step's name */
 #define PROVISION_STEPS_MAX 32u
+#define PROVISION_HOSTNAME_BYTES                                                                   \
+	64u /* with NUL; HOST_NAME_MAX of Linux is 64, a label of DNS has 63 */
 
 struct provision_job;
 
@@ -28,6 +30,8 @@ struct provision_step {
 	unsigned int version; /* raised when the step writes something else */
 	bool identity; /* about this Pi alone: also to be run over a golden base, and after a clone */
 	int (*run)(struct provision_job *job); /* for this room alone */
+	/* likewise: what is to be done at each later run, if it has run; NULL: nothing */
+	int (*again)(struct provision_job *job);
 };
 
 /* All steps, in the order in which they run. */
@@ -61,6 +65,8 @@ struct provision_entry {
 struct provision_report {
 	size_t count;
 	struct provision_entry entries[PROVISION_STEPS_MAX];
+	char hostname
+		[PROVISION_HOSTNAME_BYTES]; /* that the overlay was made ready for; or empty: not known */
 };
 
 struct provision_options {
@@ -87,16 +93,23 @@ int provision_check_off(const char *where, const char *off);
  * Runs the steps on the tree of a new overlay. @out tells what each did, those of options->before
  * included. 0 also where steps failed; -EROFS where the tree cannot be changed. Nothing is synced:
  * tree_sync comes before the report is kept. May be broken off by a crash at any point: the same
- * steps run again.
+ * steps run again. A Pi that is called otherwise now gets another host name, if the one that it has is
+ * still the one that was written.
  */
 int provision_run(struct tree *tree, const struct provision_pi *pi,
 		  const struct provision_options *options, struct provision_report *out);
+
+/* Whether provision_run would do nothing, by what options->before says. */
+bool provision_is_done(const struct provision_pi *pi, const struct provision_options *options);
+
+/* The host name that a Pi is to have. */
+void provision_make_hostname(const struct provision_pi *pi, char out[PROVISION_HOSTNAME_BYTES]);
 
 /* How many steps of the report failed. */
 size_t provision_failures(const struct provision_report *report);
 
 /*
- * A report as text, one line a step: "fstab 1 done". *@out is malloc'd. Reading: unknown steps are
+ * A report as text, one line a step: "fstab 1 done", "hostname 1 done kitchen". *@out is malloc'd. Reading: unknown steps are
  * kept; -EINVAL where a line is none, -E2BIG where there are too many.
  */
 int provision_report_format(const struct provision_report *report, char **out);

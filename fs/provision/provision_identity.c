@@ -12,10 +12,15 @@
 #include "base/cleanup.h"
 #include "base/key.h"
 
-#define HOSTNAME_BYTES 64u /* with NUL; HOST_NAME_MAX of Linux is 64, a label of DNS has 63 */
+#define HOSTNAME_BYTES PROVISION_HOSTNAME_BYTES
+
+static void name_by_serial(const struct provision_pi *pi, char out[HOSTNAME_BYTES])
+{
+	snprintf(out, HOSTNAME_BYTES, "pi-%s", pi->serial.text);
+}
 
 /* Letters, digits and "-" as RFC 1123 2.1 has them; other characters of a Pi's name become "-". */
-static void make_hostname(const struct provision_pi *pi, char out[HOSTNAME_BYTES])
+void provision_make_hostname(const struct provision_pi *pi, char out[HOSTNAME_BYTES])
 {
 	size_t used = 0;
 
@@ -32,7 +37,7 @@ static void make_hostname(const struct provision_pi *pi, char out[HOSTNAME_BYTES
 		used--;
 	out[used] = '\0';
 	if (used == 0)
-		snprintf(out, HOSTNAME_BYTES, "pi-%s", pi->serial.text);
+		name_by_serial(pi, out);
 }
 
 /* The first word of the first line that is no comment, as hostname(5) reads it. */
@@ -77,7 +82,8 @@ static bool copy_line(FILE *out, const char *line, size_t len, const char *from,
 	return own;
 }
 
-static int rename_in_hosts(struct provision_job *job, const char *from, const char *to)
+/* @add: if there is no line of 127.0.1.1, too. */
+static int rename_in_hosts(struct provision_job *job, const char *from, const char *to, bool add)
 {
 	CLEANUP(freep) char *old = NULL;
 	CLEANUP(freep) char *new = NULL;
@@ -99,7 +105,7 @@ static int rename_in_hosts(struct provision_job *job, const char *from, const ch
 		line += len;
 	}
 	/* so that sudo finds the name without a server */
-	if (!found)
+	if (!found && add)
 		fprintf(out, "%s127.0.1.1\t%s\n",
 			old_len > 0 && old[old_len - 1] != '\n' ? "\n" : "", to);
 	if (fclose(out))
@@ -107,10 +113,23 @@ static int rename_in_hosts(struct provision_job *job, const char *from, const ch
 	return provision_write(job, "/etc/hosts", new, new_len, PROVISION_KEEP_MODE);
 }
 
+/* @old: what /etc/hostname says; NULL: there is none. */
+static int set_hostname(struct provision_job *job, const char *old, const char *to, bool add)
+{
+	char from[HOSTNAME_BYTES], line[HOSTNAME_BYTES + 1];
+	int err;
+
+	first_word(old ? old : "", from);
+	snprintf(line, sizeof(line), "%s\n", to);
+	/* hosts first: a broken off run still finds the old name in /etc/hostname */
+	err = rename_in_hosts(job, from, to, add);
+	return err ? err : provision_write_text(job, "/etc/hostname", line);
+}
+
 int provision_hostname(struct provision_job *job)
 {
 	CLEANUP(freep) char *old = NULL;
-	char from[HOSTNAME_BYTES], to[HOSTNAME_BYTES], line[HOSTNAME_BYTES + 1];
+	char to[HOSTNAME_BYTES];
 	size_t len;
 	int err = provision_read(job, "/etc/hostname", &old, &len);
 
@@ -118,12 +137,34 @@ int provision_hostname(struct provision_job *job)
 		return err;
 	if (!provision_is_directory(job, "/etc"))
 		return 0;
-	first_word(old ? old : "", from);
-	make_hostname(job->pi, to);
-	snprintf(line, sizeof(line), "%s\n", to);
-	/* hosts first: a broken off run still finds the old name in /etc/hostname */
-	err = rename_in_hosts(job, from, to);
-	return err ? err : provision_write_text(job, "/etc/hostname", line);
+	provision_make_hostname(job->pi, to);
+	err = set_hostname(job, old, to, true);
+	if (!err)
+		memcpy(job->hostname, to, sizeof(to));
+	return err;
+}
+
+/* What somebody has changed on the Pi is theirs. */
+int provision_hostname_again(struct provision_job *job)
+{
+	CLEANUP(freep) char *old = NULL;
+	char was[HOSTNAME_BYTES], now[HOSTNAME_BYTES], to[HOSTNAME_BYTES];
+	size_t len;
+	int err = 0;
+
+	memcpy(was, job->hostname, sizeof(was));
+	if (!*was)
+		name_by_serial(job->pi, was);
+	provision_make_hostname(job->pi, to);
+	if (strcmp(was, to) != 0)
+		err = provision_read(job, "/etc/hostname", &old, &len);
+	if (err && err != -ENOENT)
+		return err;
+	first_word(old ? old : "", now);
+	err = old && strcmp(now, was) == 0 ? set_hostname(job, old, to, false) : 0;
+	if (!err)
+		memcpy(job->hostname, to, sizeof(to));
+	return err;
 }
 
 #define MACHINE_ID_BYTES 16u

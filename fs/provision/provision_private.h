@@ -14,6 +14,7 @@ struct provision_job {
 	const struct provision_options *options; /* borrowed */
 	const struct provision_step *step;
 	bool changed; /* set by whatever changes the tree */
+	char *hostname; /* borrowed: of the report; PROVISION_HOSTNAME_BYTES */
 };
 
 /* The steps, by the file that they are in. */
@@ -26,6 +27,7 @@ int provision_initramfs(struct provision_job *job); /* provision_software.c */
 int provision_cloud_init(struct provision_job *job);
 int provision_docker(struct provision_job *job);
 int provision_hostname(struct provision_job *job); /* provision_identity.c */
+int provision_hostname_again(struct provision_job *job);
 int provision_machine_id(struct provision_job *job);
 int provision_random_seed(struct provision_job *job);
 int provision_ssh_host_key(struct provision_job *job); /* provision_ssh.c */

@@ -45,8 +45,9 @@ struct fleet_record {
 	int64_t first_seen, last_seen, mounted; /* seconds since 1970, 0: never */
 	struct in_addr mounted_by; /* 0.0.0.0: by nobody */
 	bool has_overlay; /* @overlay is known */
-	uint8_t overlay[STATE_ID_BYTES]; /* the uuid of its overlay, which @steps are about */
-	struct provision_report steps;
+	uint8_t overlay
+		[STATE_ID_BYTES]; /* the uuid of its overlay, which @steps are about; of handles */
+	struct provision_report steps; /* that the overlay itself has no notes of */
 };
 
 /* @file names it in messages. -EUCLEAN (logged). */
@@ -105,6 +106,7 @@ struct fleet_tree {
 	struct fleet_pi *pi; /* borrowed; NULL: it is shared */
 	bool ready; /* it was opened, and may be used */
 	bool provisioned; /* it is made ready to be mounted; of a Pi's own */
+	char name[STATE_NAME_MAX + 1]; /* the Pi's when it was opened; likewise */
 	bool closing; /* no further users */
 	unsigned int users;
 	uint64_t idle_ms; /* since when nobody uses it */
@@ -343,7 +345,19 @@ void fleet_shared_close(struct fleet *fleet);
 /* fleet_provision.c: without the lock, in a worker. ------------------------------------------- */
 
 /*
- * Runs the steps that the open tree has not seen; the report goes to @record. @name: of the Pi, or empty.
+ * What was done to the overlay: true, by its own notes; false, by what @record remembers of it, which is how
+ * it was before overlays had notes. With the lock or without.
+ */
+bool fleet_steps_find(const struct state_info *info, const struct fleet_record *record,
+		      struct provision_report *out);
+
+/* Whether fleet_provision would do nothing. With the lock or without. */
+bool fleet_is_provisioned(const char *name, const struct config_rules *rules, struct stack *stack,
+			  const struct fleet_record *record);
+
+/*
+ * Runs the steps that the overlay has not seen, and notes them with it. @name: of the Pi, or empty. @record
+ * learns which overlay it is.
  */
 int fleet_provision(const char *name, const struct config_rules *rules, struct stack *stack,
 		    struct fleet_record *record);

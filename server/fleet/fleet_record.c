@@ -5,7 +5,7 @@
  *     [pi]       id; name, image, base, keep: given by `bramble pi set`; mac, loader: the machines that
  *                are bound to it, mac-given: the former by `bramble pi set`; model, first-seen, last-seen,
  *                mounted, mounted-by; joined, renew: if so
- *     [overlay]  uuid: the overlay that the steps are about; a key for each step that ran
+ *     [overlay]  uuid: its overlay; a key for each step that ran and that the overlay has no note of
  */
 #include "fleet/fleet_private.h"
 

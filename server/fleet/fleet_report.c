@@ -61,8 +61,13 @@ static void measure(struct fleet *fleet, struct facts *facts)
 {
 	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
 
-	if (state_overlay_open(fleet->state, facts->record.id, STATE_LOOK, &overlay) == 0)
-		facts->has_overlay = state_overlay_size(overlay, &facts->overlay) == 0;
+	struct provision_report steps;
+
+	if (state_overlay_open(fleet->state, facts->record.id, STATE_LOOK, &overlay) != 0)
+		return;
+	facts->has_overlay = state_overlay_size(overlay, &facts->overlay) == 0;
+	fleet_steps_find(&overlay->info, &facts->record, &steps);
+	facts->record.steps = steps;
 }
 
 static int by_id(const void *a, const void *b)

@@ -219,16 +219,6 @@ static void note_failed(struct fleet_pi *pi, int err)
 		 strerror(-err));
 }
 
-/* Whether all steps of provisioning were done to the open overlay. */
-static bool is_provisioned(const struct opening *opening, const struct fleet_tree *tree)
-{
-	const struct fleet_record *record = &opening->record;
-
-	return record->has_overlay && record->steps.count > 0 &&
-	       provision_failures(&record->steps) == 0 &&
-	       memcmp(record->overlay, tree->export.uuid, sizeof(record->overlay)) == 0;
-}
-
 /* With the lock held: ends the opening that has begun with tree->ready = false. */
 static void settle(struct fleet *fleet, struct fleet_pi *pi, const struct opening *opening,
 		   struct fleet_tree *tree, int err)
@@ -246,7 +236,9 @@ static void settle(struct fleet *fleet, struct fleet_pi *pi, const struct openin
 		pi->failed = 0;
 		pi->absent_ms = 0;
 		tree->ready = true;
-		tree->provisioned = is_provisioned(opening, tree);
+		tree->provisioned = fleet_is_provisioned(opening->name, opening->rules, tree->stack,
+							 &opening->record);
+		memcpy(tree->name, opening->name, sizeof(tree->name));
 		tree->users = 1;
 		if (opening->make)
 			take_record(pi, opening);
@@ -305,6 +297,14 @@ static int wait_for_return(struct fleet *fleet, struct fleet_pi *pi)
 	return pi->lent ? -EAGAIN : 0;
 }
 
+/* With the lock held: whether an open tree is to be mounted as it is. */
+static bool is_to_mount(const struct fleet *fleet, const struct fleet_pi *pi,
+			const struct fleet_tree *tree)
+{
+	return tree->provisioned && strcmp(tree->name, fleet_name(pi)) == 0 &&
+	       !is_to_renew(fleet, pi);
+}
+
 /* With the lock held. *@out_again: the present tree had to be closed, or waited for: look again. */
 static int open_step(struct fleet *fleet, struct fleet_pi *pi, bool make, struct fleet_tree **out,
 		     bool *out_again)
@@ -313,8 +313,7 @@ static int open_step(struct fleet *fleet, struct fleet_pi *pi, bool make, struct
 	int err;
 
 	*out_again = false;
-	if (tree && tree->ready && !tree->closing &&
-	    !(make && (is_to_renew(fleet, pi) || !tree->provisioned))) {
+	if (tree && tree->ready && !tree->closing && (!make || is_to_mount(fleet, pi, tree))) {
 		/* of a kernel that was loaded while it was to be kept */
 		if (make && pi->record.renew)
 			pi->dirty = true;

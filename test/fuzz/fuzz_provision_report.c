@@ -24,6 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		assert(report.entries[i].version == again.entries[i].version);
 		assert(report.entries[i].result == again.entries[i].result);
 	}
+	assert(strcmp(report.hostname, again.hostname) == 0);
 	assert(provision_failures(&report) <= report.count);
 	free(text);
 	return 0;

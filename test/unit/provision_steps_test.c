@@ -205,6 +205,110 @@ static void names_become_host_names(void **state)
 	}
 }
 
+/* What is done on the Pi. */
+static void pi_tree_write(struct tree *tree, const char *path, const char *text)
+{
+	struct tree_setattr cut = {.valid = TREE_SET_SIZE};
+	uint64_t id;
+
+	assert_int_equal(tree_walk(tree, path, true, &id), 0);
+	assert_int_equal(tree_setattr(tree, id, &cut, NULL), 0);
+	assert_int_equal(tree_write(tree, id, text, strlen(text), 0, 0), 0);
+}
+
+/* As the Pi is called now; what was done is in @report, and what is done. */
+static void rename_to(struct tree *tree, const char *name, struct provision_report *report)
+{
+	const struct provision_pi pi = {.serial = {"036cb716"}, .name = name};
+	const struct provision_report before = *report;
+	const struct provision_options options = {.before = &before};
+	const struct provision_options again = {.before = report};
+
+	assert_false(provision_is_done(&pi, &options));
+	assert_int_equal(provision_run(tree, &pi, &options, report), 0);
+	assert_int_equal(report->count, before.count);
+	assert_true(provision_is_done(&pi, &again));
+}
+
+static void a_pi_that_is_called_otherwise_gets_another_name_and_nothing_else(void **state)
+{
+	struct tree *tree = TREE(bookworm, "/boot/firmware");
+	struct provision_report report = run(tree, NULL);
+
+	(void)state;
+	assert_string_equal(report.hostname, "kitchen");
+	pi_tree_write(tree, "/etc/fstab", "mine\n");
+	rename_to(tree, "pantry", &report);
+	pi_tree_expect_text(tree, "/etc/hostname", "pantry\n");
+	pi_tree_expect_text(tree, "/etc/hosts",
+			    "127.0.0.1\tlocalhost\n\n127.0.1.1\t\tpantry raspberrypi.lan\n");
+	pi_tree_expect_text(tree, "/etc/fstab", "mine\n");
+	rename_to(tree, NULL, &report);
+	pi_tree_expect_text(tree, "/etc/hostname", "pi-036cb716\n");
+	pi_tree_close(tree);
+}
+
+static void a_name_that_was_changed_on_the_pi_stays(void **state)
+{
+	struct tree *tree = TREE(bookworm, "/boot/firmware");
+	struct provision_report report = run(tree, NULL);
+
+	(void)state;
+	pi_tree_write(tree, "/etc/hostname", "mine\n");
+	rename_to(tree, "pantry", &report);
+	pi_tree_expect_text(tree, "/etc/hostname", "mine\n");
+	pi_tree_expect_text(tree, "/etc/hosts",
+			    "127.0.0.1\tlocalhost\n\n127.0.1.1\t\tkitchen raspberrypi.lan\n");
+	rename_to(tree, "kitchen", &report);
+	pi_tree_expect_text(tree, "/etc/hostname", "mine\n");
+	pi_tree_close(tree);
+}
+
+static void a_line_of_hosts_that_was_removed_on_the_pi_stays_away(void **state)
+{
+	struct tree *tree = TREE(bookworm, "/boot/firmware");
+	struct provision_report report = run(tree, NULL);
+
+	(void)state;
+	pi_tree_write(tree, "/etc/hosts", "127.0.0.1 localhost\n");
+	rename_to(tree, "pantry", &report);
+	pi_tree_expect_text(tree, "/etc/hostname", "pantry\n");
+	pi_tree_expect_text(tree, "/etc/hosts", "127.0.0.1 localhost\n");
+	pi_tree_close(tree);
+}
+
+/* Of an overlay that was made ready when it was not remembered for which name. */
+static void without_a_name_that_is_remembered_only_that_of_the_serial_is_ours(void **state)
+{
+	struct tree *tree = TREE(bookworm, "/boot/firmware");
+	struct provision_report report = run(tree, NULL);
+
+	(void)state;
+	report.hostname[0] = '\0';
+	rename_to(tree, "pantry", &report);
+	pi_tree_expect_text(tree, "/etc/hostname", "kitchen\n");
+	rename_to(tree, NULL, &report);
+	pi_tree_write(tree, "/etc/hostname", "pi-036cb716\n");
+	report.hostname[0] = '\0';
+	rename_to(tree, "pantry", &report);
+	pi_tree_expect_text(tree, "/etc/hostname", "pantry\n");
+	pi_tree_close(tree);
+}
+
+static void a_name_that_is_left_to_the_pi_does_not_change(void **state)
+{
+	struct tree *tree = TREE(bookworm, "/boot/firmware");
+	struct provision_report report = run(tree, NULL), after;
+	const struct provision_pi pi = {.serial = {"036cb716"}, .name = "pantry"};
+	const struct provision_options options = {.before = &report, .off = "hostname"};
+
+	(void)state;
+	assert_true(provision_is_done(&pi, &options));
+	assert_int_equal(provision_run(tree, &pi, &options, &after), 0);
+	pi_tree_expect_text(tree, "/etc/hostname", "kitchen\n");
+	pi_tree_close(tree);
+}
+
 static void host_without_a_line_of_its_own_gets_one(void **state)
 {
 	static const struct pi_tree_file files[] = {
@@ -274,6 +378,11 @@ int main(void)
 		STEP_TEST(debian_boots_from_the_network),
 		STEP_TEST(identity_is_this_pis_own),
 		STEP_TEST(names_become_host_names),
+		STEP_TEST(a_pi_that_is_called_otherwise_gets_another_name_and_nothing_else),
+		STEP_TEST(a_name_that_was_changed_on_the_pi_stays),
+		STEP_TEST(a_line_of_hosts_that_was_removed_on_the_pi_stays_away),
+		STEP_TEST(without_a_name_that_is_remembered_only_that_of_the_serial_is_ours),
+		STEP_TEST(a_name_that_is_left_to_the_pi_does_not_change),
 		STEP_TEST(host_without_a_line_of_its_own_gets_one),
 		STEP_TEST(docker_that_is_configured_is_left_alone),
 		STEP_TEST(disk_that_the_boot_waits_for_is_named),

@@ -141,6 +141,7 @@ static void tree_that_cannot_be_changed_is_refused(void **state)
 static void reports_are_text(void **state)
 {
 	static const char text[] = "fstab 1 done\nlater-step 7 nothing\nswap 2 off\nx 1 failed\n";
+	static const char named[] = "fstab 1 done\nhostname 1 done kitchen.lan\n";
 	struct provision_report report;
 	char *again;
 
@@ -151,6 +152,12 @@ static void reports_are_text(void **state)
 	assert_int_equal(provision_failures(&report), 1);
 	assert_int_equal(provision_report_format(&report, &again), 0);
 	assert_string_equal(again, text);
+	free(again);
+	assert_string_equal(report.hostname, "");
+	assert_int_equal(provision_report_parse(named, strlen(named), &report), 0);
+	assert_string_equal(report.hostname, "kitchen.lan");
+	assert_int_equal(provision_report_format(&report, &again), 0);
+	assert_string_equal(again, named);
 	free(again);
 	assert_int_equal(provision_report_parse("", 0, &report), 0);
 	assert_int_equal(report.count, 0);
@@ -166,6 +173,11 @@ static void texts_that_are_no_report_are_refused(void **state)
 		"fstab 1 well",
 		"fstab x done",
 		"fstab 1 done more",
+		"hostname 1 done kitchen more",
+		"hostname 1 done ",
+		"hostname 1 done kit_chen",
+		"hostname 1 done "
+		"0123456789012345678901234567890123456789012345678901234567890123",
 		"\n",
 		"FSTAB 1 done",
 		" 1 done",
