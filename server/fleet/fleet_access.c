@@ -10,6 +10,14 @@
 #define JOINS_MAX 2048u
 #define JOIN_INTERVAL_MS 1000u
 
+/*
+ * Serials that one machine may make ours, however long that takes: a machine has one serial, but a bridge may stand
+ * for a few. Where no MAC can be seen, so many in a day from one address, which goes from hand to hand.
+ */
+#define JOINS_BY_MAC_MAX 8u
+#define JOINS_BY_ADDRESS_MAX 64u
+#define JOINS_BY_ADDRESS_S 86400
+
 /* Whether somebody has said which machine it is. */
 static bool is_given(const struct fleet_pi *pi)
 {
@@ -156,7 +164,37 @@ bool fleet_bucket_take(struct fleet_bucket *bucket, unsigned int max, unsigned i
 	return true;
 }
 
-bool fleet_may_join(struct fleet *fleet)
+/* Whether it was @peer that made @pi one of ours. */
+static bool has_joined_by(const struct fleet_pi *pi, const struct fleet_peer *peer)
 {
+	if (!pi->record.joined || pi->listed)
+		return false;
+	if (peer->has_mac)
+		return has_machine(pi) && !fleet_is_other(pi, &peer->mac);
+	return pi->record.mounted_by.s_addr == peer->address.s_addr &&
+	       fleet_wall() - pi->record.mounted < JOINS_BY_ADDRESS_S;
+}
+
+bool fleet_may_join(struct fleet *fleet, const struct fleet_peer *peer, const char **why)
+{
+	const unsigned int max = peer->has_mac ? JOINS_BY_MAC_MAX : JOINS_BY_ADDRESS_MAX;
+	unsigned int joined = 0;
+
+	*why = "its machine has come with too many serials: \"bramble pi add\" lets it";
+	if (!peer->local && !is_allowed(&fleet->config->defaults, peer->address)) {
+		for (size_t i = 0; i < fleet->pis_count; i++)
+			joined += has_joined_by(fleet->pis[i], peer);
+		if (joined >= max)
+			return false;
+	}
+	*why = "too many new Pis at once";
 	return fleet_bucket_take(&fleet->joins, JOINS_MAX, JOIN_INTERVAL_MS);
+}
+
+void fleet_bind_joined(struct fleet_pi *pi, const struct fleet_peer *peer)
+{
+	if (!peer->has_mac || has_machine(pi))
+		return;
+	pi->record.has_loader = true;
+	pi->record.loader = peer->mac;
 }

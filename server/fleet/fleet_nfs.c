@@ -25,16 +25,18 @@ static int join(struct fleet *fleet, const char *id, const struct fleet_peer *pe
 		struct fleet_pi **pi)
 {
 	char label[FLEET_LABEL_MAX];
+	const char *why;
 
 	if (fleet->config->defaults.join == CONFIG_JOIN_LISTED)
 		return refuse(fleet, id, peer, "is not listed");
-	if (!fleet_may_join(fleet))
-		return refuse(fleet, id, peer, "too many new Pis at once");
+	if (!fleet_may_join(fleet, peer, &why))
+		return refuse(fleet, id, peer, why);
 	if (!*pi)
 		*pi = fleet_meet(fleet, id);
 	if (!*pi)
 		return -ENOMEM;
 	(*pi)->record.joined = true;
+	fleet_bind_joined(*pi, peer);
 	(*pi)->dirty = true;
 	log_info("pi %s: joined", fleet_label(*pi, label));
 	return 0;

@@ -281,8 +281,11 @@ int fleet_may_go_on(struct fleet *fleet, const struct fleet_pi *pi, const struct
 int fleet_may_load(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_peer *peer,
 		   const char **why);
 
-/* Whether one more unknown Pi may become ours now. */
-bool fleet_may_join(struct fleet *fleet);
+/* Whether one more unknown Pi, that @peer comes as, may become ours now. False, with *@why. */
+bool fleet_may_join(struct fleet *fleet, const struct fleet_peer *peer, const char **why);
+
+/* The machine that a Pi joins by is bound to it, if none is that loaded its files, which not all rules ask for. */
+void fleet_bind_joined(struct fleet_pi *pi, const struct fleet_peer *peer);
 
 /* Whether @pi is bound to machines of which @mac is none. */
 bool fleet_is_other(const struct fleet_pi *pi, const struct pi_mac *mac);

@@ -103,6 +103,24 @@ bramble pi add 0000ffff mac=dc:a6:32:00:00:03
 get three 0000ffff/config.txt >/dev/null && mounts three 0000ffff || fail "a given MAC may not mount"
 get one 00001111/config.txt >/dev/null || fail "an unknown Pi gets no files"
 
+# One machine that invents serials does not fill the disk: few of them join, also after a restart, and others may.
+for ((i = 1; i <= 12; i++)); do
+	get three "7777000$(printf %x $i)/config.txt" >/dev/null || fail "an unknown Pi gets no files"
+	mounts three "7777000$(printf %x $i)" || break
+done
+[ "$i" -gt 4 ] && [ "$i" -le 9 ] || fail "a machine joins under $i serials"
+last=7777000$i
+serve_stop
+serve_start --config "$work/conf" -v
+! mounts three "$last" || fail "a machine joins under any number of serials after a restart"
+bramble status --json | jq -e --arg last "$last" '.refused[] | select(.serial == $last and (.why | test("bramble pi add")))' \
+	>/dev/null || fail "status does not tell what would let it"
+[ ! -e "$work/state/overlays/$last" ] || fail "a refused serial has an overlay"
+bramble pi add "$last"
+mounts three "$last" || fail "one that was added may not mount"
+mounts three 77770001 || fail "one that has joined may not mount any more"
+get two 88880001/config.txt >/dev/null && mounts two 88880001 || fail "another machine may not join"
+
 # Only those that are listed. A reload disconnects nobody.
 configure 'join = listed'
 kill -HUP "$server"

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 
+#include "base/checked.h"
 #include "fleet/fleet_private.h"
 
 static struct config config;
@@ -245,17 +246,120 @@ static void the_rule_any_asks_nothing(void **state)
 	assert_true(may(NULL, peer));
 }
 
+static bool may_join(struct fleet_peer peer)
+{
+	const char *why = NULL;
+	bool joins = fleet_may_join(&fleet, &peer, &why);
+
+	assert_true(joins || *why);
+	return joins;
+}
+
 static void new_pis_are_limited_and_come_again_later(void **state)
 {
 	unsigned int joined = 0;
 
 	(void)state;
 	fleet.joins.ms = fleet_ms();
-	while (joined < 100000 && fleet_may_join(&fleet))
+	while (joined < 100000 && may_join(peer_with(&own)))
 		joined++;
 	assert_in_range(joined, 1000, 5000);
 	fleet.joins.ms -= 10000;
-	assert_true(fleet_may_join(&fleet));
+	assert_true(may_join(peer_with(&own)));
+}
+
+/* Pis that have joined, each as what @peer comes with, up to @most; how many could. */
+static size_t join_as(struct fleet_peer *peer, bool each_its_own, size_t most)
+{
+	static struct fleet_pi pis[1100];
+	static struct fleet_pi *all[ARRAY_SIZE(pis)];
+	size_t count = 0;
+
+	memset(pis, 0, sizeof(pis));
+	fleet.pis = all;
+	fleet.pis_count = 0;
+	while (count < most && may_join(*peer)) {
+		struct fleet_pi *pi = &pis[count];
+
+		all[count++] = pi;
+		fleet.pis_count = count;
+		snprintf(pi->record.id, sizeof(pi->record.id), "%08zx", count);
+		pi->record.joined = true;
+		fleet_bind_joined(pi, peer);
+		pi->record.mounted_by = peer->address;
+		pi->record.mounted = fleet_wall();
+		if (each_its_own) {
+			peer->mac.bytes[4] = (uint8_t)(count >> 8);
+			peer->mac.bytes[5] = (uint8_t)count;
+			peer->address.s_addr += htonl(1);
+		}
+	}
+	return count;
+}
+
+static void a_classroom_may_join_at_once(void **state)
+{
+	struct fleet_peer peer = peer_with(&own);
+
+	(void)state;
+	assert_int_equal(join_as(&peer, true, 1000), 1000);
+	peer = peer_with(NULL);
+	assert_int_equal(join_as(&peer, true, 1000), 1000);
+}
+
+static void one_machine_may_join_with_few_serials_however_long_it_takes(void **state)
+{
+	struct fleet_peer peer = peer_with(&own);
+	size_t joined = join_as(&peer, false, 1000);
+
+	(void)state;
+	assert_in_range(joined, 4, 16);
+	fleet.pis[0]->record.mounted -= 365 * 86400;
+	peer.address.s_addr ^= htonl(7);
+	assert_false(may_join(peer));
+	assert_true(may_join(peer_with(&other)));
+	/* one that was removed, or is listed, does not count */
+	fleet.pis[0]->record.joined = false;
+	assert_true(may_join(peer));
+}
+
+static void an_address_without_a_mac_may_join_with_so_many_serials_in_a_day(void **state)
+{
+	struct fleet_peer peer = peer_with(NULL);
+	size_t joined = join_as(&peer, false, 1000);
+
+	(void)state;
+	assert_in_range(joined, 32, 128);
+	fleet.pis[0]->record.mounted -= 2 * 86400;
+	assert_true(may_join(peer));
+}
+
+static void whoever_is_trusted_may_join_with_any_number_of_serials(void **state)
+{
+	struct fleet_peer peer = peer_with(&own);
+
+	(void)state;
+	peer.local = true;
+	peer.has_mac = false;
+	assert_int_equal(join_as(&peer, false, 500), 500);
+	peer = peer_with(&own);
+	inet_pton(AF_INET, "192.168.0.0", &allowed.address);
+	inet_pton(AF_INET, "255.255.0.0", &allowed.mask);
+	config.defaults.allow = &allowed;
+	config.defaults.allow_count = 1;
+	assert_int_equal(join_as(&peer, false, 500), 500);
+}
+
+static void whoever_joins_is_bound_if_nobody_is(void **state)
+{
+	struct fleet_peer peer = peer_with(&other);
+
+	(void)state;
+	fleet_bind_joined(&kitchen, &peer);
+	assert_false(kitchen.record.has_loader);
+	kitchen.record.has_mac = false;
+	fleet_bind_joined(&kitchen, &peer);
+	assert_true(kitchen.record.has_loader && pi_mac_is_equal(&kitchen.record.loader, &other));
 }
 
 int main(void)
@@ -280,6 +384,11 @@ int main(void)
 		RULE(the_rule_subnet_asks_for_a_network_of_ours),
 		RULE(the_rule_any_asks_nothing),
 		RULE(new_pis_are_limited_and_come_again_later),
+		RULE(a_classroom_may_join_at_once),
+		RULE(one_machine_may_join_with_few_serials_however_long_it_takes),
+		RULE(an_address_without_a_mac_may_join_with_so_many_serials_in_a_day),
+		RULE(whoever_is_trusted_may_join_with_any_number_of_serials),
+		RULE(whoever_joins_is_bound_if_nobody_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
