@@ -45,6 +45,28 @@ static void run_reload(struct loop_work *work)
 	d->reloaded = fresh;
 }
 
+/*
+ * Frees those that nobody uses any more, between the present one and the one that we were started with, which
+ * servers borrow from.
+ */
+static void free_old_configs(struct daemon *d)
+{
+	struct daemon_config **at = &d->configs->older;
+
+	while (*at && (*at)->older) {
+		struct daemon_config *old = *at;
+
+		if (!fleet_forget_config(d->fleet, &old->config)) {
+			at = &old->older;
+			continue;
+		}
+		*at = old->older;
+		old->older = NULL;
+		daemon_config_free(old);
+		log_debug("reload: a configuration of before is not needed any more");
+	}
+}
+
 /* The one that we were started with: what cannot be changed is still as that says. */
 static const struct config *first_config(const struct daemon *d)
 {
@@ -156,8 +178,10 @@ static void on_tick(struct loop_timer *timer)
 {
 	struct daemon *d = container_of(timer, struct daemon, tick);
 
-	if (!d->ending_ms)
+	if (!d->ending_ms) {
 		fleet_tick(d->fleet);
+		free_old_configs(d);
+	}
 	loop_timer_start(d->loop, &d->tick, TICK_MS, on_tick);
 }
 

@@ -123,7 +123,7 @@ struct fleet;
 struct nfs_server;
 struct tftp_server;
 
-/* One that was read; the fleet borrows all of them until the end. */
+/* One that was read; the fleet borrows it until fleet_forget_config. */
 struct daemon_config {
 	struct daemon_config *older;
 	struct config config;

@@ -124,10 +124,11 @@ int fleet_create(struct loop *loop, const struct config *config, struct fleet **
 	if (!fleet)
 		return -ENOMEM;
 	fleet->loop = loop;
-	fleet->config = config;
 	fleet->pis_folder = -1;
 	fleet->arp = -1;
-	err = start(fleet);
+	err = fleet_config_set(fleet, config);
+	if (!err)
+		err = start(fleet);
 	if (err) {
 		fleet_destroy(fleet);
 		return err;
@@ -171,6 +172,7 @@ int fleet_destroy(struct fleet *fleet)
 		free(fleet->pis[i]);
 	free(fleet->pis);
 	free(fleet->forgotten);
+	fleet_config_end(fleet);
 	stack_pool_destroy(fleet->pool);
 	store_writer_destroy(fleet->writer);
 	if (fleet->pis_folder >= 0)
@@ -183,7 +185,6 @@ int fleet_destroy(struct fleet *fleet)
 
 int fleet_reload(struct fleet *fleet, const struct config *config)
 {
-	const struct config *before;
 	int err;
 
 	fleet_shared_look(fleet);
@@ -191,16 +192,17 @@ int fleet_reload(struct fleet *fleet, const struct config *config)
 	if (err)
 		return err;
 	pthread_mutex_lock(&fleet->lock);
-	before = fleet->config;
-	fleet->config = config;
-	err = meet_listed(fleet);
-	if (err) {
-		/* nobody is to be tied to what the caller frees now */
-		fleet->config = before;
-		for (size_t i = 0; i < fleet->pis_count; i++)
-			fleet_list(fleet, fleet->pis[i]);
+	err = fleet_config_set(fleet, config);
+	if (!err) {
+		err = meet_listed(fleet);
+		if (err) {
+			/* nobody is to be tied to what the caller frees now */
+			fleet_config_unset(fleet);
+			for (size_t i = 0; i < fleet->pis_count; i++)
+				fleet_list(fleet, fleet->pis[i]);
+		}
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return err;
 }
 
@@ -208,7 +210,7 @@ void fleet_set_ports(struct fleet *fleet, const struct fleet_ports *ports)
 {
 	pthread_mutex_lock(&fleet->lock);
 	fleet->ports = *ports;
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 }
 
 void fleet_set_hooks(struct fleet *fleet, const struct fleet_hooks *hooks)
@@ -261,7 +263,7 @@ int fleet_handle_key(struct fleet *fleet, uint8_t out_key[NFS_KEY_BYTES])
 
 /* The tick ----------------------------------------------------------------------------------- */
 
-static bool look(struct fleet_pi *pi)
+static bool look(struct fleet *fleet, struct fleet_pi *pi)
 {
 	char label[FLEET_LABEL_MAX];
 	uint64_t changes;
@@ -273,7 +275,7 @@ static bool look(struct fleet_pi *pi)
 		changes = __atomic_load_n(&pi->tree->export.changes, __ATOMIC_RELAXED);
 		if (changes != pi->changes) {
 			pi->phase = FLEET_UP;
-			log_info("pi %s: up", fleet_label(pi, label));
+			fleet_say(fleet, LOG_LEVEL_INFO, "pi %s: up", fleet_label(pi, label));
 		}
 	}
 	return fleet_full_note(pi) || pi->dirty || (pi->tree && pi->tree->users == 0);
@@ -287,8 +289,8 @@ void fleet_tick(struct fleet *fleet)
 	pthread_mutex_lock(&fleet->lock);
 	work = work || fleet->forgotten_count;
 	for (size_t i = 0; i < fleet->pis_count; i++)
-		work = look(fleet->pis[i]) || work;
-	pthread_mutex_unlock(&fleet->lock);
+		work = look(fleet, fleet->pis[i]) || work;
+	fleet_unlock(fleet);
 	if (now - fleet->looked_ms >= IMAGES_MS)
 		fleet->looked_ms = now;
 	if (work)

@@ -38,7 +38,8 @@ struct fleet_ports {
 
 /*
  * Opens every image of @config (an error of one is logged and fails), and reads what the state directory
- * has. @loop and @config are borrowed until the end, as are those of every fleet_reload.
+ * has. @loop is borrowed until the end; @config, and that of every fleet_reload, until then or until
+ * fleet_forget_config says that it is not needed any more.
  */
 int fleet_create(struct loop *loop, const struct config *config, struct fleet **out);
 
@@ -54,6 +55,9 @@ int fleet_destroy(struct fleet *fleet);
  * another one now change over at their next boot; nobody is disconnected.
  */
 int fleet_reload(struct fleet *fleet, const struct config *config);
+
+/* True: nobody uses @config, which another one has followed, and nobody will. Does not wait. */
+bool fleet_forget_config(struct fleet *fleet, const struct config *config);
 
 void fleet_set_ports(struct fleet *fleet, const struct fleet_ports *ports);
 

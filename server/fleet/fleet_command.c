@@ -210,7 +210,7 @@ static int check_base(struct fleet *fleet, const char *word, int argc, char **ar
 
 	pthread_mutex_lock(&fleet->lock);
 	failed = find_wanted(fleet, word, argc, argv, &wanted);
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	if (failed)
 		snprintf(why, sizeof(why), "%s", strerror(-failed));
 	/* what is no name is told of with the other words */
@@ -266,7 +266,7 @@ static int do_show(struct fleet *fleet, int argc, char **argv, bool json, FILE *
 	(void)argc;
 	pthread_mutex_lock(&fleet->lock);
 	found = find_id(fleet, argv[0], id, err);
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	if (!found)
 		return FAILED;
 	return fleet_report_pi(fleet, id, json, out) ? unknown(argv[0], err) : DONE;
@@ -311,7 +311,7 @@ static int do_add(struct fleet *fleet, int argc, char **argv, bool json, FILE *o
 			take_out(fleet, pi);
 		}
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return save(fleet, status, err);
 }
 
@@ -334,7 +334,7 @@ static int do_set(struct fleet *fleet, int argc, char **argv, bool json, FILE *o
 		pi = fleet_find(fleet, id);
 		status = pi ? set_all(fleet, pi, argc - 1, argv + 1, err) : unknown(argv[0], err);
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return save(fleet, status, err);
 }
 
@@ -362,7 +362,7 @@ static int do_forget(struct fleet *fleet, int argc, char **argv, bool json, FILE
 			pi->dirty = true;
 		}
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return save(fleet, status, err);
 }
 
@@ -375,14 +375,14 @@ static int remove_pi(struct fleet *fleet, const char *id)
 	pi = fleet_find(fleet, id);
 	if (pi)
 		fleet_pin(pi);
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	err = pi ? fleet_tree_close(fleet, pi, FLEET_CLOSE_WAIT_MS) : -ENOENT;
 	pthread_mutex_lock(&fleet->lock);
 	if (pi)
 		pi->pins--;
 	if (!err)
 		err = take_out(fleet, pi);
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return err ? err : fleet_remove_record(fleet, id);
 }
 
@@ -402,7 +402,7 @@ static int do_remove(struct fleet *fleet, int argc, char **argv, bool json, FILE
 	if (found)
 		pi = fleet_find(fleet, id);
 	listed = pi && pi->listed;
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	if (!pi)
 		return found ? unknown(argv[0], err) : FAILED;
 	if (listed) {

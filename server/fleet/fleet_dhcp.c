@@ -83,8 +83,8 @@ static void bind_machine(struct fleet *fleet, struct fleet_pi *pi, const struct 
 	if (pi->phase < FLEET_SEEN) {
 		pi->phase = FLEET_SEEN;
 		if (fleet_may_log(fleet, pi))
-			log_info("pi %s: seen: %s, %s", fleet_label(pi, label),
-				 pi_model_name(model), text);
+			fleet_say(fleet, LOG_LEVEL_INFO, "pi %s: seen: %s, %s",
+				  fleet_label(pi, label), pi_model_name(model), text);
 	}
 	pi->seen_ms = fleet_ms();
 	pi->record.last_seen = fleet_wall();
@@ -155,7 +155,7 @@ static void policy(void *ctx, const struct dhcp_client *client, struct dhcp_poli
 	pi = fleet_find_mac(fleet, &mac);
 	if (!listed && pi && pi->listed)
 		out->address = pi->listed->address;
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 }
 
 static bool reserved(void *ctx, struct in_addr address, const uint8_t bytes[DHCP_MAC_BYTES])
@@ -175,7 +175,7 @@ static bool reserved(void *ctx, struct in_addr address, const uint8_t bytes[DHCP
 	pi = fleet_find_mac(fleet, &mac);
 	its_own =
 		owner && (owner == find_listed(fleet->config, &mac) || (pi && pi->listed == owner));
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return owner && !its_own;
 }
 
@@ -199,11 +199,12 @@ static void answered(void *ctx, const struct dhcp_client *client, const char *wh
 			pi->address = address;
 		if (!pi->logged_ms || now - pi->logged_ms >= OFFER_LOG_MS) {
 			if (fleet_may_log(fleet, pi))
-				log_info("pi %s: %s sent", fleet_label(pi, label), what);
+				fleet_say(fleet, LOG_LEVEL_INFO, "pi %s: %s sent",
+					  fleet_label(pi, label), what);
 			pi->logged_ms = now;
 		}
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 }
 
 struct dhcp_site fleet_dhcp_site(struct fleet *fleet)

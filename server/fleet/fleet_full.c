@@ -36,7 +36,7 @@ static int next_full(struct fleet *fleet, char label[FLEET_LABEL_MAX])
 		if (full)
 			fleet_label(fleet->pis[i], label);
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return full;
 }
 

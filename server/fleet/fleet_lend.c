@@ -27,7 +27,7 @@ int fleet_find_serial(struct fleet *fleet, const char *word, char out[STATE_NAME
 	pi = find_called(fleet, word);
 	if (pi)
 		memcpy(out, pi->record.id, strlen(pi->record.id) + 1);
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return pi ? 0 : -ENOENT;
 }
 
@@ -57,7 +57,7 @@ int fleet_check_off(struct fleet *fleet, const char *name, char why[FLEET_UP_BYT
 	pthread_mutex_lock(&fleet->lock);
 	pi = find_called(fleet, name);
 	err = pi ? check_off(pi, why) : -ENOENT;
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return err;
 }
 
@@ -80,7 +80,7 @@ int fleet_lend(struct fleet *fleet, const void *borrower, const char *name,
 		fleet->loans = loan;
 		pi->lent++;
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	if (err) {
 		free(loan);
 		return err;
@@ -119,6 +119,6 @@ void fleet_take_back(struct fleet *fleet, const void *borrower)
 		loan->pi->failed = 0;
 		pthread_cond_broadcast(&fleet->changed);
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	free(loan);
 }

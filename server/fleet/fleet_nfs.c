@@ -38,7 +38,7 @@ static int join(struct fleet *fleet, const char *id, const struct fleet_peer *pe
 	(*pi)->record.joined = true;
 	fleet_bind_joined(*pi, peer);
 	(*pi)->dirty = true;
-	log_info("pi %s: joined", fleet_label(*pi, label));
+	fleet_say(fleet, LOG_LEVEL_INFO, "pi %s: joined", fleet_label(*pi, label));
 	return 0;
 }
 
@@ -76,7 +76,7 @@ static void note_mounted(struct fleet *fleet, struct fleet_pi *pi, const struct 
 	pi->record.mounted_by = address;
 	pi->record.mounted = pi->record.last_seen = fleet_wall();
 	pi->dirty = true;
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 }
 
 static int walk(struct fleet_tree *tree, const char *rest, uint64_t *out_id)
@@ -100,14 +100,14 @@ static int open_tree(struct fleet *fleet, struct fleet_pi *pi, struct fleet_tree
 		return err;
 	pthread_mutex_lock(&fleet->lock);
 	waits = pi->mounting++ < LENT_MOUNTS_MAX;
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	while (waits && err == -EAGAIN && fleet_ms() - start < LENT_WAIT_MS) {
 		nanosleep(&pause, NULL);
 		err = fleet_tree_open(fleet, pi, true, out);
 	}
 	pthread_mutex_lock(&fleet->lock);
 	pi->mounting--;
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return err;
 }
 
@@ -119,7 +119,7 @@ static int remember(struct fleet *fleet, struct fleet_pi *pi)
 	pthread_mutex_lock(&fleet->lock);
 	if (!pi->unsaved)
 		err = 0;
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return err;
 }
 
@@ -129,8 +129,8 @@ static void tell_mounted(struct fleet *fleet, const struct fleet_pi *pi, struct 
 
 	inet_ntop(AF_INET, &address, text, sizeof(text));
 	pthread_mutex_lock(&fleet->lock);
-	log_info("pi %s: mounted by %s", fleet_label(pi, label), text);
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_say(fleet, LOG_LEVEL_INFO, "pi %s: mounted by %s", fleet_label(pi, label), text);
+	fleet_unlock(fleet);
 }
 
 static int mount_tree(struct fleet *fleet, struct fleet_pi *pi, const char *rest,
@@ -172,7 +172,7 @@ static int mount(void *ctx, const char *path, const struct sockaddr_in *peer,
 	err = fleet_id_of(fleet, clean, strcspn(clean, "/"), id) ? 0 : -ENOENT;
 	if (!err)
 		err = admit(fleet, id, &who, &pi);
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	if (err)
 		return err;
 	err = mount_tree(fleet, pi, rest, peer, out, out_id);
@@ -213,7 +213,7 @@ static int find(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
 		err = refuse(fleet, pi->record.id, &who, why);
 	else
 		fleet_pin(pi);
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	if (err)
 		return err;
 	err = fleet_tree_open(fleet, pi, false, &tree);
@@ -254,7 +254,7 @@ static void each(void *ctx, const struct sockaddr_in *peer,
 		snprintf(path, sizeof(path), "/%s", pi->record.id);
 		take(to, path);
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 }
 
 static void unmounted(void *ctx, const char *path, const struct sockaddr_in *peer)
@@ -272,7 +272,7 @@ static void unmounted(void *ctx, const char *path, const struct sockaddr_in *pee
 		pi = fleet_find(fleet, id);
 	if (pi)
 		log_debug("pi %s: unmounted", fleet_label(pi, label));
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 }
 
 struct nfs_site fleet_nfs_site(struct fleet *fleet)

@@ -227,7 +227,7 @@ void fleet_refuse(struct fleet *fleet, const char *id, struct in_addr address, c
 	if ((stranger->seen == 0 || fleet_wall() - stranger->seen >= 60 ||
 	     strcmp(stranger->why, why) != 0) &&
 	    fleet_bucket_take(&fleet->refusals, REFUSALS_MAX, REFUSAL_INTERVAL_MS))
-		log_warn("pi %s: refused: %s: %s", id, text, why);
+		fleet_say(fleet, LOG_LEVEL_WARN, "pi %s: refused: %s: %s", id, text, why);
 	stranger->address = address;
 	stranger->seen = fleet_wall();
 	snprintf(stranger->why, sizeof(stranger->why), "%s", why);
@@ -330,5 +330,5 @@ void fleet_unpin(struct fleet *fleet, struct fleet_pi *pi)
 		return;
 	pthread_mutex_lock(&fleet->lock);
 	pi->pins--;
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 }

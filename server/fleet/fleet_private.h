@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <time.h>
 
+#include "base/log.h"
 #include "fleet/fleet.h"
 #include "pi/pi.h"
 #include "provision/provision.h"
@@ -157,7 +158,9 @@ struct fleet {
 	pthread_mutex_t saving; /* of records, to the disk; before @lock */
 	pthread_mutex_t lock; /* everything below; never held while one waits for a disk */
 	pthread_cond_t changed; /* a tree became ready, or unused, or is gone */
-	const struct config *config; /* borrowed */
+	struct fleet_line *lines; /* owned: of the log; see fleet_say */
+	const struct config *config; /* borrowed: the present one */
+	struct fleet_config *configs; /* owned; likewise the first */
 	struct state *state;
 	int pis_folder; /* STATE/pis, open */
 	struct store_writer *writer;
@@ -183,6 +186,26 @@ struct fleet {
 /* CLOCK_MONOTONIC in milliseconds, never 0; and seconds since 1970. */
 uint64_t fleet_ms(void);
 int64_t fleet_wall(void);
+
+/*
+ * fleet_log.c. Logs a line once the lock, which is held, is not held any more: fleet_unlock is how it is
+ * released.
+ */
+__attribute__((format(printf, 3, 4))) void fleet_say(struct fleet *fleet, enum log_level level,
+						     const char *format, ...);
+void fleet_unlock(struct fleet *fleet);
+
+/*
+ * fleet_config.c, with the lock held. What rules and images a configuration has may be used without it while
+ * that is borrowed. fleet_config_set makes @config the present one (-ENOMEM), and _unset the one before
+ * again. Without the lock, at the end: fleet_config_end.
+ */
+struct fleet_config;
+int fleet_config_set(struct fleet *fleet, const struct config *config);
+void fleet_config_unset(struct fleet *fleet);
+struct fleet_config *fleet_config_borrow(struct fleet *fleet);
+void fleet_config_return(struct fleet_config *config);
+void fleet_config_end(struct fleet *fleet);
 
 /* fleet_pi.c: finding and keeping them. All with the lock held, unless it is said otherwise. -- */
 

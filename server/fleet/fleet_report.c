@@ -85,7 +85,7 @@ static struct facts *gather_all(struct fleet *fleet, size_t *out_count)
 	for (size_t i = 0; all && i < fleet->pis_count; i++)
 		gather(fleet, fleet->pis[i], &all[i]);
 	*out_count = fleet->pis_count;
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	if (!all)
 		return NULL;
 	qsort(all, *out_count, sizeof(*all), by_id);
@@ -238,7 +238,7 @@ static size_t copy_strangers(struct fleet *fleet, struct fleet_stranger out[FLEE
 		if (fleet->strangers[i].seen)
 			out[count++] = fleet->strangers[i];
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return count;
 }
 
@@ -319,6 +319,7 @@ static int take_capability(void *ctx, const char *path)
 static void print_capabilities(struct fleet *fleet, const char *id, struct capabilities *to)
 {
 	const struct config_image *image;
+	struct fleet_config *config;
 	struct fleet_tree *tree = NULL;
 	char base[STATE_NAME_MAX + 1];
 	struct fleet_pi *pi;
@@ -328,9 +329,10 @@ static void print_capabilities(struct fleet *fleet, const char *id, struct capab
 	pi = fleet_find(fleet, id);
 	if (pi)
 		fleet_pin(pi);
+	config = fleet_config_borrow(fleet);
 	image = fleet_image(fleet, pi);
 	snprintf(base, sizeof(base), "%s", fleet_base(fleet, pi));
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	if (pi)
 		err = fleet_tree_open(fleet, pi, false, &tree);
 	if (err == -ENOENT && image)
@@ -339,6 +341,9 @@ static void print_capabilities(struct fleet *fleet, const char *id, struct capab
 		provision_capabilities(tree->export.tree, take_capability, to);
 		fleet_tree_put(fleet, tree);
 	}
+	pthread_mutex_lock(&fleet->lock);
+	fleet_config_return(config);
+	fleet_unlock(fleet);
 	fleet_unpin(fleet, pi);
 }
 
@@ -412,7 +417,7 @@ int fleet_report_pi(struct fleet *fleet, const char *id, bool json, FILE *out)
 	pi = fleet_find(fleet, id);
 	if (pi)
 		gather(fleet, pi, facts);
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	if (!pi)
 		return -ENOENT;
 	measure(fleet, facts);

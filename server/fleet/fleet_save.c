@@ -89,8 +89,8 @@ static void note_saved(struct fleet *fleet, const struct fleet_record *record, i
 	struct fleet_pi *pi = fleet_find(fleet, record->id);
 
 	if (err && !(pi && pi->unsavable))
-		log_error("pi %s: %s/pis/%s cannot be saved: %s", record->id,
-			  state_path(fleet->state), record->id, strerror(-err));
+		fleet_say(fleet, LOG_LEVEL_ERROR, "pi %s: %s/pis/%s cannot be saved: %s",
+			  record->id, state_path(fleet->state), record->id, strerror(-err));
 	if (!pi)
 		return;
 	pi->unsavable = err != 0;
@@ -114,17 +114,17 @@ static int save_one(struct fleet *fleet, struct fleet_pi *pi, const char *id)
 	if (!pi)
 		pi = fleet_find(fleet, id);
 	if (!pi || !pi->dirty) {
-		pthread_mutex_unlock(&fleet->lock);
+		fleet_unlock(fleet);
 		pthread_mutex_unlock(&fleet->saving);
 		return 0;
 	}
 	*record = pi->record;
 	pi->dirty = false;
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	err = write_record(fleet, record);
 	pthread_mutex_lock(&fleet->lock);
 	note_saved(fleet, record, err);
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	pthread_mutex_unlock(&fleet->saving);
 	return err;
 }
@@ -148,7 +148,7 @@ static char (*list_dirty(struct fleet *fleet, size_t *out_count))[FLEET_ID_MAX +
 		if (fleet->pis[i]->dirty)
 			memcpy(ids[used++], fleet->pis[i]->record.id, sizeof(*ids));
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	*out_count = count;
 	return ids;
 }
@@ -162,7 +162,7 @@ static bool remove_forgotten(struct fleet *fleet)
 	pthread_mutex_lock(&fleet->lock);
 	if (fleet->forgotten_count)
 		memcpy(id, fleet->forgotten[--fleet->forgotten_count], sizeof(id));
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	/* if it came again meanwhile, its file is written again */
 	if (*id && unlinkat(fleet->pis_folder, id, 0) < 0 && errno != ENOENT)
 		log_debug("pi %s: its record cannot be removed: %s", id, strerror(errno));

@@ -89,7 +89,7 @@ int fleet_tree_share(struct fleet *fleet, const struct config_image *image, cons
 	if (!tree && !wait_allowed())
 		err = -EAGAIN;
 	if (!tree && !err) {
-		pthread_mutex_unlock(&fleet->lock);
+		fleet_unlock(fleet);
 		err = open_shared(fleet, image, base, &made);
 		pthread_mutex_lock(&fleet->lock);
 		/* somebody else may have been faster */
@@ -105,7 +105,7 @@ int fleet_tree_share(struct fleet *fleet, const struct config_image *image, cons
 		*out = tree;
 		err = 0;
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	if (made) {
 		stack_close(made->stack);
 		fleet_tree_free(made);
@@ -162,7 +162,7 @@ static void look_at(struct fleet *fleet, struct fleet_tree *tree)
 	tree->image = state;
 	/* whoever asks next opens what is there now */
 	tree->closing = state == STACK_IMAGE_REPLACED || state == STACK_IMAGE_WRITTEN;
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	fleet_tree_put(fleet, tree);
 }
 
@@ -178,7 +178,7 @@ static struct fleet_tree *take_unused(struct fleet *fleet)
 		found = fleet->shared[i];
 		fleet->shared[i] = fleet->shared[--fleet->shared_count];
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return found;
 }
 
@@ -190,7 +190,7 @@ void fleet_shared_look(struct fleet *fleet)
 	for (;;) {
 		pthread_mutex_lock(&fleet->lock);
 		tree = next_unseen(fleet, now);
-		pthread_mutex_unlock(&fleet->lock);
+		fleet_unlock(fleet);
 		if (!tree)
 			break;
 		look_at(fleet, tree);

@@ -16,6 +16,7 @@ struct asked {
 	const char *path; /* within the boot tree */
 	bool kept; /* its own tree is what it boots from, if there is one */
 	bool eeprom;
+	struct fleet_config *config; /* borrowed for @image; NULL: not yet */
 	const struct config_image *image;
 	char base[STATE_NAME_MAX + 1];
 	char export_path[FLEET_ID_MAX + 2];
@@ -131,11 +132,12 @@ static void note_loading(struct fleet *fleet, struct fleet_pi *pi, const char *p
 	is_news = is_news && !pi_file_is_probe(path) &&
 		  (err || pi_file_kind(path) != PI_FILE_OTHER) && fleet_may_log(fleet, pi);
 	if (err && is_news)
-		log_info("pi %s: asks for %s: %s", label, shown, strerror(-err));
+		fleet_say(fleet, LOG_LEVEL_INFO, "pi %s: asks for %s: %s", label, shown,
+			  strerror(-err));
 	else if (err)
 		log_debug("pi %s: asks for %s: %s", label, shown, strerror(-err));
 	else if (is_news)
-		log_info("pi %s: loading %s", label, shown);
+		fleet_say(fleet, LOG_LEVEL_INFO, "pi %s: loading %s", label, shown);
 	else
 		log_debug("pi %s: loading %s", label, shown);
 	if (err)
@@ -197,17 +199,19 @@ static int find_file(struct fleet *fleet, const struct tftp_request *request,
 		err = -ENOENT;
 	if (!err && asked.pi)
 		fleet_pin(asked.pi);
-	pthread_mutex_unlock(&fleet->lock);
+	if (!err)
+		asked.config = fleet_config_borrow(fleet);
+	fleet_unlock(fleet);
 	if (err)
 		return err;
 	err = open_file(fleet, &asked, file);
-	if (!asked.pi)
-		return err;
 	pthread_mutex_lock(&fleet->lock);
-	if (err != -EAGAIN)
+	fleet_config_return(asked.config);
+	if (asked.pi && err != -EAGAIN)
 		note_loading(fleet, asked.pi, asked.path, err);
-	asked.pi->pins--;
-	pthread_mutex_unlock(&fleet->lock);
+	if (asked.pi)
+		asked.pi->pins--;
+	fleet_unlock(fleet);
 	return err;
 }
 
@@ -246,10 +250,11 @@ static bool loaded(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_
 	fleet_label(pi, label);
 	if (outcome == TFTP_OUTCOME_TIMEOUT || outcome == TFTP_OUTCOME_ERROR ||
 	    outcome == TFTP_OUTCOME_ABORTED)
-		log_info("pi %s: %s was not loaded to the end: %s", label, file->path,
-			 outcome == TFTP_OUTCOME_TIMEOUT ? "no answer"
-			 : outcome == TFTP_OUTCOME_ERROR ? "it cannot be read"
-							 : "the Pi gave up");
+		fleet_say(fleet, LOG_LEVEL_INFO, "pi %s: %s was not loaded to the end: %s", label,
+			  file->path,
+			  outcome == TFTP_OUTCOME_TIMEOUT ? "no answer"
+			  : outcome == TFTP_OUTCOME_ERROR ? "it cannot be read"
+							  : "the Pi gave up");
 	if (outcome != TFTP_OUTCOME_COMPLETE || !file->kernel || pi->record.renew ||
 	    fleet_keep(fleet, pi) != CONFIG_KEEP_UNTIL_REBOOT)
 		return false;
@@ -276,7 +281,7 @@ static void close_request(void *ctx, const struct tftp_request *request, struct 
 		calm = pi->record.has_mac;
 		mac = pi->record.mac;
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	if (calm && fleet->hooks.loading)
 		fleet->hooks.loading(fleet->hooks.ctx, mac.bytes);
 	fleet_tree_put(fleet, file->tree);

@@ -63,8 +63,9 @@ static int start_export(struct fleet_tree *tree)
 	return nfs_export_start(export);
 }
 
-/* What opening a Pi's own tree needs, copied while the lock was held. Pointers are the configuration's. */
+/* What opening a Pi's own tree needs, copied while the lock was held. */
 struct opening {
+	struct fleet_config *config; /* borrowed, for @image and @rules */
 	const struct config_image *image; /* NULL: it is none of the configuration any more */
 	const struct config_rules *rules;
 	char base[STATE_NAME_MAX + 1];
@@ -97,7 +98,7 @@ static int forget_steps(struct fleet *fleet, struct fleet_pi *pi, struct opening
 	pthread_mutex_lock(&fleet->lock);
 	pi->record.steps.count = 0;
 	pi->dirty = true;
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return fleet_save_records(fleet);
 }
 
@@ -249,6 +250,7 @@ static void settle(struct fleet *fleet, struct fleet_pi *pi, const struct openin
 static void prepare(struct fleet *fleet, const struct fleet_pi *pi, bool make,
 		    struct opening *opening)
 {
+	opening->config = fleet_config_borrow(fleet);
 	opening->image = fleet_image(fleet, pi);
 	opening->rules = fleet_rules(fleet, pi);
 	opening->keep = fleet_keep(fleet, pi);
@@ -271,10 +273,11 @@ static int open_first(struct fleet *fleet, struct fleet_pi *pi, bool make, struc
 	prepare(fleet, pi, make, opening);
 	tree->pi = pi;
 	pi->tree = tree;
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	err = open_own(fleet, opening, tree);
 	pthread_mutex_lock(&fleet->lock);
 	settle(fleet, pi, opening, tree, err);
+	fleet_config_return(opening->config);
 	/* held by `bramble overlay`, which was lent it */
 	if (err == -EBUSY)
 		return -EAGAIN;
@@ -337,7 +340,7 @@ static int open_step(struct fleet *fleet, struct fleet_pi *pi, bool make, struct
 		wait_until(fleet, fleet_ms() + 1000);
 		err = 0;
 	} else {
-		pthread_mutex_unlock(&fleet->lock);
+		fleet_unlock(fleet);
 		err = fleet_tree_close(fleet, pi, FLEET_CLOSE_WAIT_MS);
 		pthread_mutex_lock(&fleet->lock);
 	}
@@ -354,7 +357,7 @@ int fleet_tree_open(struct fleet *fleet, struct fleet_pi *pi, bool make, struct 
 	do {
 		err = open_step(fleet, pi, make, out, &again);
 	} while (again);
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return err;
 }
 
@@ -368,7 +371,7 @@ void fleet_tree_put(struct fleet *fleet, struct fleet_tree *tree)
 		if (tree->closing)
 			pthread_cond_broadcast(&fleet->changed);
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 }
 
 /* Closing ------------------------------------------------------------------------------------ */
@@ -383,7 +386,7 @@ static void forget(struct loop_work *work)
 	pthread_mutex_lock(&fleet->lock);
 	tree->forgets = false;
 	pthread_cond_broadcast(&fleet->changed);
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 }
 
 /* With the lock held: waits until nobody uses the tree, which is closing. */
@@ -419,7 +422,7 @@ int fleet_tree_close(struct fleet *fleet, struct fleet_pi *pi, unsigned int wait
 		wait_until(fleet, fleet_ms() + 1000);
 	tree = pi->tree;
 	if (!tree) {
-		pthread_mutex_unlock(&fleet->lock);
+		fleet_unlock(fleet);
 		return 0;
 	}
 	if (tree->users)
@@ -432,14 +435,14 @@ int fleet_tree_close(struct fleet *fleet, struct fleet_pi *pi, unsigned int wait
 		__atomic_store_n(&tree->export.gone, false, __ATOMIC_RELEASE);
 		pthread_cond_broadcast(&fleet->changed);
 	}
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	if (err)
 		return err;
 	err = end_tree(tree);
 	pthread_mutex_lock(&fleet->lock);
 	pi->tree = NULL;
 	pthread_cond_broadcast(&fleet->changed);
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	fleet_tree_free(tree);
 	return err;
 }
@@ -465,7 +468,7 @@ static struct fleet_pi *find_idle(struct fleet *fleet)
 	}
 	if (found)
 		fleet_pin(found);
-	pthread_mutex_unlock(&fleet->lock);
+	fleet_unlock(fleet);
 	return found;
 }
 

@@ -194,6 +194,18 @@ said log 'reload: tftp-port: changes at the next restart only'
 expect 0 bramble pi list
 said out shed
 
+# Configurations of before do not pile up.
+serve_stop
+serve_start --config serve.conf -v
+for ((i = 0; i < 3; i++)); do
+	: >log
+	kill -HUP "$server"
+	serve_waits_for ' reloaded' || fail "it did not reload for the $i. time"
+done
+serve_waits_for 'a configuration of before is not needed any more' || fail "old configurations stay"
+serve_stop
+serve_start --config serve.conf
+
 # A base that is not there may be made later: a warning with its line, at the start and at each reload.
 cp serve.conf based.conf
 printf '[defaults]\nbase = golden\n[pi 00000002]\nname = barn\n[pi 00000003]\nbase = silver\n' >>based.conf
