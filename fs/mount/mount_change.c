@@ -56,6 +56,67 @@ static unsigned int set_of(int valid)
 	return set;
 }
 
+/* Whether the caller has @gid among its groups; where that is not known it has not. */
+static bool is_in_group(fuse_req_t req, gid_t gid)
+{
+	CLEANUP(freep) gid_t *groups = NULL;
+	int count, got;
+
+	if (fuse_req_ctx(req)->gid == gid)
+		return true;
+	count = fuse_req_getgroups(req, 0, NULL);
+	if (count <= 0 || count > GROUPS_MAX)
+		return false;
+	groups = calloc((size_t)count, sizeof(*groups));
+	if (!groups)
+		return false;
+	got = fuse_req_getgroups(req, count, groups);
+	for (int i = 0; i < got && i < count; i++) {
+		if (groups[i] == gid)
+			return true;
+	}
+	return false;
+}
+
+/* As tree_access_drops_setgid. Asks for the caller's groups only where they matter. */
+static bool drops_setgid(fuse_req_t req, const struct tree_attr *attr)
+{
+	return !S_ISDIR(attr->mode) && (attr->mode & (S_ISGID | S_IXGRP)) == S_ISGID &&
+	       fuse_req_ctx(req)->uid != 0 && !is_in_group(req, attr->gid);
+}
+
+/*
+ * Completes @set by what the kernel leaves to us. Of a chown that names neither an owner nor a group it
+ * says nothing at all, and neither does it before it writes to a file that has to lose setuid or
+ * capabilities. For that chown ext4 changes the ctime, and drops what every chown drops. Here root keeps
+ * setuid, as it does when it writes; and what others ask for is not theirs to drop before they write.
+ */
+static int complete_set(fuse_req_t req, struct tree *tree, fuse_ino_t ino, struct tree_setattr *set)
+{
+	const bool names_none = !(set->valid & ~TREE_SET_CTIME);
+	const uid_t caller = fuse_req_ctx(req)->uid;
+	struct tree_attr attr;
+	int err;
+
+	if (!names_none && !(set->valid & TREE_SET_DROP_PRIVILEGE))
+		return 0;
+	err = tree_getattr(tree, ino, &attr);
+	if (err)
+		return err;
+	if (drops_setgid(req, &attr))
+		set->valid |= TREE_SET_DROP_SETGID;
+	if (!names_none)
+		return 0;
+	if (caller == attr.uid && caller != 0) {
+		set->valid |= TREE_SET_UID;
+		set->uid = attr.uid;
+	} else if (caller == 0 || S_ISDIR(attr.mode) || !(attr.mode & (S_ISUID | S_ISGID))) {
+		set->valid |= TREE_SET_MODE;
+		set->mode = attr.mode;
+	}
+	return 0;
+}
+
 void mount_on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int valid,
 		      struct fuse_file_info *fi)
 {
@@ -72,9 +133,13 @@ void mount_on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int valid
 	};
 	struct tree_attr attr;
 	struct stat now;
-	int err = set.valid ? tree_setattr(tree, ino, &set, &attr) : tree_getattr(tree, ino, &attr);
+	int err = complete_set(req, tree, ino, &set);
 
 	(void)fi;
+	if (!err && set.valid & ~TREE_SET_DROP_SETGID)
+		err = tree_setattr(tree, ino, &set, &attr);
+	else if (!err)
+		err = tree_getattr(tree, ino, &attr);
 	if (err) {
 		fuse_reply_err(req, -err);
 		return;
@@ -83,12 +148,10 @@ void mount_on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int valid
 	fuse_reply_attr(req, &now, MOUNT_FOREVER_SECONDS);
 }
 
-/* Whether @ino has setuid or setgid, which a change by those who may not keep them drops. */
-static bool has_privilege(struct tree *tree, fuse_ino_t ino)
+/* Whether @ino, of which @out tells, has setuid or setgid, which a change by those who may not keep them drops. */
+static bool has_privilege(struct tree *tree, fuse_ino_t ino, struct tree_attr *out)
 {
-	struct tree_attr attr;
-
-	return tree_getattr(tree, ino, &attr) == 0 && attr.mode & (S_ISUID | S_ISGID);
+	return tree_getattr(tree, ino, out) == 0 && out->mode & (S_ISUID | S_ISGID);
 }
 
 void mount_on_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t offset,
@@ -97,9 +160,11 @@ void mount_on_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size
 	struct tree *tree = mount_begin(req, size);
 	struct mount_server *server = mount_server_of(req);
 	bool drops = !fi->writepage && mount_drops_privilege(req);
-	bool had = drops && has_privilege(tree, ino);
+	struct tree_attr attr;
+	bool had = drops && has_privilege(tree, ino, &attr);
 	unsigned int flags = (fi->writepage ? TREE_WRITE_WRITTEN_BACK : 0) |
-			     (drops ? TREE_WRITE_DROP_PRIVILEGE : 0);
+			     (drops ? TREE_WRITE_DROP_PRIVILEGE : 0) |
+			     (had && drops_setgid(req, &attr) ? TREE_WRITE_DROP_SETGID : 0);
 	int err;
 
 	atomic_fetch_add_explicit(&server->writes_begun, 1, memory_order_relaxed);
@@ -122,12 +187,15 @@ void mount_on_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size
  */
 static int drop_privilege(fuse_req_t req, struct tree *tree, fuse_ino_t ino)
 {
-	const struct tree_setattr set = {.valid = TREE_SET_DROP_PRIVILEGE};
+	struct tree_setattr set = {.valid = TREE_SET_DROP_PRIVILEGE};
+	struct tree_attr attr;
 	int err;
 
 	if (!mount_server_of(req)->drops_privilege || fuse_req_ctx(req)->uid == 0 ||
-	    !has_privilege(tree, ino))
+	    !has_privilege(tree, ino, &attr))
 		return 0;
+	if (drops_setgid(req, &attr))
+		set.valid |= TREE_SET_DROP_SETGID;
 	err = tree_setattr(tree, ino, &set, NULL);
 	invalidate(req, ino);
 	return err;
@@ -191,28 +259,6 @@ void mount_on_copy(fuse_req_t req, fuse_ino_t from, off_t from_offset, struct fu
 		fuse_reply_err(req, (int)-n);
 	else
 		fuse_reply_write(req, (size_t)n);
-}
-
-/* Whether the caller has @gid among its groups; where that is not known it has not. */
-static bool is_in_group(fuse_req_t req, gid_t gid)
-{
-	CLEANUP(freep) gid_t *groups = NULL;
-	int count, got;
-
-	if (fuse_req_ctx(req)->gid == gid)
-		return true;
-	count = fuse_req_getgroups(req, 0, NULL);
-	if (count <= 0 || count > GROUPS_MAX)
-		return false;
-	groups = calloc((size_t)count, sizeof(*groups));
-	if (!groups)
-		return false;
-	got = fuse_req_getgroups(req, count, groups);
-	for (int i = 0; i < got && i < count; i++) {
-		if (groups[i] == gid)
-			return true;
-	}
-	return false;
 }
 
 /*

@@ -329,12 +329,13 @@ static int drop_privilege(struct overlay *ov, uint64_t id, unsigned int flags)
 {
 	CLEANUP(overlay_txn_end) struct overlay_txn txn = OVERLAY_TXN_INIT;
 	const bool drops = flags & TREE_WRITE_DROP_PRIVILEGE;
+	const bool setgid = flags & TREE_WRITE_DROP_SETGID;
 	struct record_node node;
 	int err = overlay_data_node(ov, id, &node);
 
 	if (err || flags & TREE_WRITE_WRITTEN_BACK)
 		return err;
-	if (!(drops && overlay_mode_without_privilege(node.mode) != node.mode)) {
+	if (!(drops && overlay_mode_without_privilege(node.mode, setgid) != node.mode)) {
 		err = overlay_xattr_has_capability(ov, id, &node);
 		if (err)
 			return err == -ENODATA ? 0 : err;
@@ -347,7 +348,7 @@ static int drop_privilege(struct overlay *ov, uint64_t id, unsigned int flags)
 	if (err)
 		return err;
 	if (drops)
-		node.mode = overlay_mode_without_privilege(node.mode);
+		node.mode = overlay_mode_without_privilege(node.mode, setgid);
 	node.ctime = txn.now;
 	err = overlay_node_put(&txn, id, &node);
 	return err ? err : overlay_txn_commit(&txn, false);

@@ -112,7 +112,7 @@ int overlay_record_get(struct overlay *ov, struct overlay_txn *txn, const struct
 		       void *buf, size_t size, size_t *out_len);
 
 /* Clears setuid, and setgid of what its group may execute, as a write or chown does. */
-uint32_t overlay_mode_without_privilege(uint32_t mode);
+uint32_t overlay_mode_without_privilege(uint32_t mode, bool drops_setgid);
 
 /* overlay_discard.c ------------------------------------------------------------------------------- */
 

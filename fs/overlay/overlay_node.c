@@ -267,10 +267,10 @@ int overlay_node_attr(struct overlay *ov, uint64_t id, const struct record_node 
 	return 0;
 }
 
-uint32_t overlay_mode_without_privilege(uint32_t mode)
+uint32_t overlay_mode_without_privilege(uint32_t mode, bool drops_setgid)
 {
 	if (S_ISDIR(mode))
 		return mode;
 	mode &= ~(uint32_t)S_ISUID;
-	return mode & S_IXGRP ? mode & ~(uint32_t)S_ISGID : mode;
+	return mode & S_IXGRP || drops_setgid ? mode & ~(uint32_t)S_ISGID : mode;
 }

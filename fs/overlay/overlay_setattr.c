@@ -16,7 +16,8 @@ static int set_owner(struct overlay_txn *txn, uint64_t id, const struct tree_set
 		return 0;
 	/* chown(2): a program of another owner must not keep what it was trusted with */
 	if (!(set->valid & TREE_SET_MODE))
-		node->mode = overlay_mode_without_privilege(node->mode);
+		node->mode = overlay_mode_without_privilege(node->mode,
+							    set->valid & TREE_SET_DROP_SETGID);
 	return overlay_xattr_drop_capability(txn, id, node);
 }
 
@@ -75,7 +76,8 @@ static int set_in(struct overlay_txn *txn, uint64_t id, const struct tree_setatt
 	if (err)
 		return err;
 	if (set->valid & TREE_SET_DROP_PRIVILEGE && !(set->valid & TREE_SET_MODE))
-		node->mode = overlay_mode_without_privilege(node->mode);
+		node->mode = overlay_mode_without_privilege(node->mode,
+							    set->valid & TREE_SET_DROP_SETGID);
 	set_times(txn, set, node);
 	err = overlay_node_put(txn, id, node);
 	if (!err)

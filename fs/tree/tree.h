@@ -119,6 +119,8 @@ struct tree_extent {
 #define TREE_SET_MTIME_NOW 0x100u
 #define TREE_SET_DROP_PRIVILEGE                                                                    \
 	0x200u /* the caller may not keep setuid and setgid (no CAP_FSETID) */
+#define TREE_SET_DROP_SETGID                                                                       \
+	0x400u /* nor setgid without x for the group, to which the caller does not belong */
 
 struct tree_setattr {
 	unsigned int valid; /* TREE_SET_* */
@@ -148,6 +150,7 @@ struct tree_new {
 /* How tree_write writes. */
 #define TREE_WRITE_DROP_PRIVILEGE 1u /* the caller may not keep setuid and setgid */
 #define TREE_WRITE_WRITTEN_BACK 2u /* written to a cache before: privileges were seen to then */
+#define TREE_WRITE_DROP_SETGID 4u /* as TREE_SET_DROP_SETGID */
 
 /* What tree_fallocate does; the values of fallocate(2). */
 #define TREE_FALLOC_KEEP_SIZE 0x01u

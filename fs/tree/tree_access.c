@@ -25,6 +25,13 @@ bool tree_caller_in_group(const struct tree_caller *caller, uint32_t gid)
 	return false;
 }
 
+/* setattr_should_drop_sgid */
+bool tree_access_drops_setgid(const struct tree_attr *attr, const struct tree_caller *caller)
+{
+	return !S_ISDIR(attr->mode) && (attr->mode & (S_ISGID | S_IXGRP)) == S_ISGID &&
+	       !caller->privileged && !tree_caller_in_group(caller, attr->gid);
+}
+
 /* Whether the entry and the mask behind it, if there is one, give all of @wanted. */
 static int check_masked(const void *acl, size_t len, size_t at, unsigned int wanted)
 {
@@ -236,5 +243,8 @@ int tree_access_setattr(const struct tree_attr *attr, const void *acl, size_t ac
 		set->mode &= ~(uint32_t)S_ISGID;
 	if (set->valid & TREE_SET_SIZE)
 		set->valid |= TREE_SET_DROP_PRIVILEGE;
+	if (set->valid & (TREE_SET_UID | TREE_SET_GID | TREE_SET_SIZE) &&
+	    tree_access_drops_setgid(attr, caller))
+		set->valid |= TREE_SET_DROP_SETGID;
 	return 0;
 }

@@ -31,6 +31,12 @@ struct tree_caller {
 bool tree_caller_in_group(const struct tree_caller *caller, uint32_t gid);
 
 /*
+ * Whether @caller, by a change of the node of @attr, takes from it a setgid that says nothing of whom it
+ * is executed as: TREE_SET_DROP_SETGID, TREE_WRITE_DROP_SETGID.
+ */
+bool tree_access_drops_setgid(const struct tree_attr *attr, const struct tree_caller *caller);
+
+/*
  * Whether @caller may do all of @wanted (TREE_MAY_*) with the node of @attr and the access ACL @acl
  * (@acl_len 0: none): 0, -EACCES, or -EIO where the ACL is none.
  */

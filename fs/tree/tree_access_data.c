@@ -107,6 +107,8 @@ int tree_access_data_setattr(struct tree *tree, const struct tree_attr *attr,
 		return err;
 	if (set->valid & TREE_SET_SIZE && !caller->privileged)
 		set->valid |= TREE_SET_DROP_PRIVILEGE;
+	if (set->valid & TREE_SET_SIZE && tree_access_drops_setgid(attr, caller))
+		set->valid |= TREE_SET_DROP_SETGID;
 	drop_privilege(attr, set);
 	return 0;
 }

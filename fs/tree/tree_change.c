@@ -20,7 +20,7 @@
 #define SET_ALL                                                                                    \
 	(TREE_SET_MODE | TREE_SET_UID | TREE_SET_GID | TREE_SET_SIZE | TREE_SET_ATIME |            \
 	 TREE_SET_MTIME | TREE_SET_CTIME | TREE_SET_ATIME_NOW | TREE_SET_MTIME_NOW |               \
-	 TREE_SET_DROP_PRIVILEGE)
+	 TREE_SET_DROP_PRIVILEGE | TREE_SET_DROP_SETGID)
 #define FALLOCATE_ALL (TREE_FALLOC_KEEP_SIZE | TREE_FALLOC_PUNCH_HOLE | TREE_FALLOC_ZERO_RANGE)
 
 enum name_kind {
@@ -228,7 +228,7 @@ int tree_write(struct tree *tree, uint64_t id, const void *buf, size_t len, uint
 {
 	int err;
 
-	if (flags & ~(TREE_WRITE_DROP_PRIVILEGE | TREE_WRITE_WRITTEN_BACK))
+	if (flags & ~(TREE_WRITE_DROP_PRIVILEGE | TREE_WRITE_WRITTEN_BACK | TREE_WRITE_DROP_SETGID))
 		return -EINVAL;
 	err = may_change(tree->ops->write);
 	if (err)

@@ -156,12 +156,14 @@ static int check_writable(struct nfs_op *op, const struct tree_attr *attr)
 
 static int write_data(struct nfs_op *op, const struct writing *writing)
 {
-	const unsigned int flags = op->caller.privileged ? 0 : TREE_WRITE_DROP_PRIVILEGE;
+	unsigned int flags = op->caller.privileged ? 0 : TREE_WRITE_DROP_PRIVILEGE;
 	struct tree_attr attr;
 	int err = tree_getattr(op->tree, op->id, &attr);
 
 	if (!err)
 		err = check_writable(op, &attr);
+	if (!err && tree_access_drops_setgid(&attr, &op->caller))
+		flags |= TREE_WRITE_DROP_SETGID;
 	if (!err)
 		err = tree_write(op->tree, op->id, writing->data, writing->len, writing->offset,
 				 flags);

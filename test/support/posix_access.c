@@ -126,6 +126,30 @@ static void chown_takes_privileges_away(void)
 	posix_become(USER, GROUP);
 	works(chown("user/file", (uid_t)-1, GROUP));
 	mode_is("user/file", 0755);
+	posix_become(0, 0);
+	works(chown("user/file", USER, USER));
+	works(chmod("user/file", 02745));
+	posix_become(USER, GROUP);
+	works(chown("user/file", USER, (gid_t)-1));
+	mode_is("user/file", 0745);
+}
+
+static void chown_to_nobody_is_a_chown(void)
+{
+	struct stat before;
+
+	before = posix_stat("file");
+	posix_tick();
+	works(chown("file", (uid_t)-1, (gid_t)-1));
+	times_changed("file", before, CTIME);
+	works(chmod("user/file", 06755));
+	posix_become(USER, USER);
+	works(chown("user/file", (uid_t)-1, (gid_t)-1));
+	mode_is("user/file", 0755);
+	before = posix_stat("dir");
+	posix_tick();
+	works(chown("dir", (uid_t)-1, (gid_t)-1));
+	times_changed("dir", before, CTIME);
 }
 
 static int write_one(const char *path, int flags)
@@ -180,6 +204,9 @@ static void writing_takes_privileges_away(void)
 	posix_become(USER, 0);
 	works(write_one("file", O_APPEND));
 	mode_is("file", 02767);
+	posix_become(USER, USER);
+	works(write_one("file", O_APPEND));
+	mode_is("file", 0767);
 }
 
 static void writing_takes_capabilities_away(void)
@@ -381,6 +408,7 @@ const struct posix_rule posix_access_rules[] = {
 	RULE(owners_are_changed_by_root_groups_by_members),
 	RULE(chown_follows_links_and_lchown_does_not),
 	RULE(chown_takes_privileges_away),
+	RULE(chown_to_nobody_is_a_chown),
 	RULE(writing_takes_privileges_away),
 	RULE(writing_takes_capabilities_away),
 	RULE(new_nodes_belong_to_their_maker),

@@ -256,6 +256,28 @@ static void a_write_that_fails_leaves_no_privilege(void **state)
 	assert_int_equal(tree_getxattr(f->tree, f->tool, "security.capability", NULL, 0), -ENODATA);
 }
 
+static void setgid_without_x_goes_where_it_is_asked(void **state)
+{
+	struct fixture *f = *state;
+	const struct tree_setattr mode = {.valid = TREE_SET_MODE, .mode = 02765};
+	const struct tree_setattr owner = {.valid = TREE_SET_UID, .uid = 7};
+	const struct tree_setattr outside = {.valid = TREE_SET_UID | TREE_SET_DROP_SETGID,
+					     .uid = 7};
+
+	set(f->tree, f->tool, mode);
+	set(f->tree, f->tool, owner);
+	assert_int_equal(fixture_attr(f->tree, f->tool).mode, S_IFREG | 02765);
+	assert_int_equal(tree_write(f->tree, f->tool, "x", 1, 0, TREE_WRITE_DROP_PRIVILEGE), 0);
+	assert_int_equal(fixture_attr(f->tree, f->tool).mode, S_IFREG | 02765);
+	assert_int_equal(tree_write(f->tree, f->tool, "x", 1, 0,
+				    TREE_WRITE_DROP_PRIVILEGE | TREE_WRITE_DROP_SETGID),
+			 0);
+	assert_int_equal(fixture_attr(f->tree, f->tool).mode, S_IFREG | 0765);
+	set(f->tree, f->tool, mode);
+	set(f->tree, f->tool, outside);
+	assert_int_equal(fixture_attr(f->tree, f->tool).mode, S_IFREG | 0765);
+}
+
 /* Opens an overlay with one record more than a sound one has. */
 static int open_with(struct fixture *f, const struct store_key *key, const void *value, size_t len)
 {
@@ -330,6 +352,7 @@ int main(void)
 		TEST(xattrs_of_the_lower_tree_are_taken_over),
 		TEST(a_failed_change_changes_nothing),
 		TEST(a_write_that_fails_leaves_no_privilege),
+		TEST(setgid_without_x_goes_where_it_is_asked),
 		cmocka_unit_test(impossible_records_are_refused_at_opening),
 	};
 

@@ -212,6 +212,27 @@ static void a_new_size_drops_setuid_and_setgid(void **state)
 	assert_int_equal(set.valid, TREE_SET_SIZE | TREE_SET_DROP_PRIVILEGE);
 }
 
+static void setgid_without_x_goes_with_a_change_by_those_outside_the_group(void **state)
+{
+	const struct tree_attr attr = {.mode = S_IFREG | 02745, .uid = 1, .gid = 2};
+	const struct tree_attr program = {.mode = S_IFREG | 02755, .uid = 1, .gid = 2};
+	const struct tree_attr dir = {.mode = S_IFDIR | 02745, .uid = 1, .gid = 2};
+	const uint32_t groups[] = {5, 2};
+	const struct tree_caller outside = {.uid = 1, .gid = 3};
+	const struct tree_caller inside = {.uid = 1, .gid = 3, .groups = groups, .groups_count = 2};
+	const struct tree_caller super = {.privileged = true};
+	struct tree_setattr set = {.valid = TREE_SET_UID, .uid = 1};
+
+	(void)state;
+	assert_true(tree_access_drops_setgid(&attr, &outside));
+	assert_false(tree_access_drops_setgid(&attr, &inside));
+	assert_false(tree_access_drops_setgid(&attr, &super));
+	assert_false(tree_access_drops_setgid(&program, &outside));
+	assert_false(tree_access_drops_setgid(&dir, &outside));
+	assert_int_equal(tree_access_setattr(&attr, NULL, 0, &outside, &set), 0);
+	assert_int_equal(set.valid, TREE_SET_UID | TREE_SET_DROP_SETGID);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +244,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_acl_lets_nobody_in),
 		cmocka_unit_test(a_tree_is_asked_for_mode_and_acl),
 		cmocka_unit_test(a_sticky_directory_keeps_others_files),
+		cmocka_unit_test(setgid_without_x_goes_with_a_change_by_those_outside_the_group),
 		cmocka_unit_test(only_the_owner_changes_mode_and_times),
 		cmocka_unit_test(only_root_gives_files_away),
 		cmocka_unit_test(setgid_is_for_members_of_the_group),

@@ -304,7 +304,7 @@ static void attributes_that_cannot_be_are_refused(void **state)
 	static const struct timespec bad = {.tv_nsec = 1000000000}, past = {.tv_nsec = -1};
 
 	(void)state;
-	assert_int_equal(setattr(&(struct tree_setattr){.valid = 0x400}), -EINVAL);
+	assert_int_equal(setattr(&(struct tree_setattr){.valid = 0x800}), -EINVAL);
 	assert_int_equal(setattr(&(struct tree_setattr){.valid = TREE_SET_UID, .uid = UINT32_MAX}),
 			 -EINVAL);
 	assert_int_equal(setattr(&(struct tree_setattr){.valid = TREE_SET_GID, .gid = UINT32_MAX}),
@@ -340,7 +340,7 @@ static void files_end_below_two_to_the_sixty_three(void **state)
 	assert_int_equal(tree_write(tree, 2, "ab", 2, INT64_MAX - 1, 0), -EFBIG);
 	assert_int_equal(tree_write(tree, 2, "ab", 2, UINT64_MAX, 0), -EFBIG);
 	assert_int_equal(tree_fallocate(tree, 2, 0, INT64_MAX, 1), -EFBIG);
-	assert_int_equal(tree_write(tree, 2, "ab", 2, 0, 4), -EINVAL);
+	assert_int_equal(tree_write(tree, 2, "ab", 2, 0, 8), -EINVAL);
 	assert_int_equal(tree_write(tree, 2, "", 0, UINT64_MAX, 0), 0);
 	assert_int_equal(recorder.calls, 0);
 	assert_int_equal(tree_write(tree, 2, "ab", 2, INT64_MAX - 2, 0), 0);
