@@ -12,6 +12,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/checked.h"
+
 #define ABSENT_XATTRS 256u /* questions in vain before it is looked whether there are any */
 
 void mount_on_lookup(fuse_req_t req, fuse_ino_t dir, const char *name)
@@ -167,6 +169,21 @@ static bool is_unsupported(struct mount_server *server, const char *name)
 	       tree_lacks_xattr(server->tree, TREE_ACL_DEFAULT);
 }
 
+/* Of an attribute that is not there: what the kernel says of names that none can have. */
+static ssize_t absent_xattr(const char *name)
+{
+	static const char *const families[] = {"user.", "trusted.", "security."};
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		if (strcmp(name, families[i]) == 0)
+			return -EINVAL;
+	}
+	if (strncmp(name, "system.", strlen("system.")) == 0 &&
+	    strcmp(name, TREE_ACL_ACCESS) != 0 && strcmp(name, TREE_ACL_DEFAULT) != 0)
+		return -EOPNOTSUPP;
+	return -ENODATA;
+}
+
 void mount_on_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
 	struct tree *tree = mount_begin(req, 0);
@@ -179,8 +196,8 @@ void mount_on_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t 
 		n = mount_server_describe(server->result, buf, room);
 	else if (buf)
 		n = tree_getxattr(tree, ino, name, buf, size);
-	if (n == -ENODATA && is_unsupported(server, name))
-		n = -EOPNOTSUPP;
+	if (n == -ENODATA)
+		n = is_unsupported(server, name) ? -EOPNOTSUPP : absent_xattr(name);
 	reply_xattr(req, buf, size, n);
 }
 

@@ -350,6 +350,8 @@ static void attributes_are_kept(void)
 	refuses(EPERM, lsetxattr("link", "user.one", "1", 1, 0));
 	refuses(EPERM, setxattr("fifo", "user.one", "1", 1, 0));
 	refuses(EOPNOTSUPP, setxattr("file", "nowhere.one", "1", 1, 0));
+	refuses(EINVAL, getxattr("file", "user.", buf, sizeof(buf)));
+	refuses(EOPNOTSUPP, getxattr("file", "system.one", buf, sizeof(buf)));
 	posix_become(USER, USER);
 	refuses(EPERM, setxattr("user/file", "trusted.one", "1", 1, 0));
 	refuses(ENODATA, getxattr("file", "trusted.three", buf, sizeof(buf)));
