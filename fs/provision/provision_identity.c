@@ -140,7 +140,7 @@ int provision_hostname(struct provision_job *job)
 	provision_make_hostname(job->pi, to);
 	err = set_hostname(job, old, to, true);
 	if (!err)
-		memcpy(job->hostname, to, sizeof(to));
+		snprintf(job->hostname, HOSTNAME_BYTES, "%s", to);
 	return err;
 }
 
@@ -152,7 +152,7 @@ int provision_hostname_again(struct provision_job *job)
 	size_t len;
 	int err = 0;
 
-	memcpy(was, job->hostname, sizeof(was));
+	snprintf(was, sizeof(was), "%s", job->hostname);
 	if (!*was)
 		name_by_serial(job->pi, was);
 	provision_make_hostname(job->pi, to);
@@ -163,7 +163,7 @@ int provision_hostname_again(struct provision_job *job)
 	first_word(old ? old : "", now);
 	err = old && strcmp(now, was) == 0 ? set_hostname(job, old, to, false) : 0;
 	if (!err)
-		memcpy(job->hostname, to, sizeof(to));
+		snprintf(job->hostname, HOSTNAME_BYTES, "%s", to);
 	return err;
 }
 

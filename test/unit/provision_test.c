@@ -64,7 +64,7 @@ static void identity_alone_leaves_the_rest(void **state)
 
 static void steps_run_once(void **state)
 {
-	const struct provision_pi pi = {.serial = {"036cb716"}};
+	const struct provision_pi pi = {.serial = {"036cb716"}, .name = "kitchen"};
 	struct tree *tree = TREE(bookworm, "/boot/firmware");
 	struct provision_report first = run(tree, NULL), second;
 	const struct provision_options again = {.before = &first};
