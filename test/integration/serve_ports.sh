@@ -46,6 +46,7 @@ said err "bramble: port 69/udp (TFTP): in use by python3 (process $holder): stop
 expect 1 bramble serve --interface lo "$image"
 said err "bramble: port 69/udp (TFTP): in use by python3 (process $holder)"
 kill "$holder"
+wait "$holder" || true
 
 nobody=$(mktemp -d)
 at_end "rm -rf '$nobody'"
@@ -73,6 +74,7 @@ said log 'port 67'
 ! grep -q '4011' log || fail "says that it has 4011"
 serve_stop
 kill "$holder"
+wait "$holder" || true
 
 # Root is given up when the ports are open, but for the right to such ports.
 printf '[server]\nuser = nobody\nstate = %s\n[image pi]\nfile = %s\n' "$work/nobodys" "$image" >user.conf
@@ -114,6 +116,7 @@ if command -v rpcbind >/dev/null; then
 		! grep -qE '^ +100003' mapped || fail "rpcbind was not told of the end"
 	fi
 	kill "$mapper"
+	wait "$mapper" || true
 fi
 
 # Sockets of systemd, and what it is told.
