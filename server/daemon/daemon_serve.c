@@ -211,6 +211,9 @@ void daemon_serve_quiesce(struct daemon *d)
 {
 	dhcp_server_destroy(d->dhcp);
 	d->dhcp = NULL;
+	/* files that a worker has are closed by the loop, which still runs */
+	tftp_server_destroy(d->tftp);
+	d->tftp = NULL;
 	if (d->nfs)
 		nfs_server_quiesce(d->nfs);
 	if (d->control)
