@@ -251,6 +251,8 @@ int overlay_volume(struct tree *tree, uint64_t id, uint64_t *out_root);
 ssize_t overlay_fold(struct tree *tree, uint64_t dir, const char *name, size_t len, char *out,
 		     size_t size);
 ssize_t overlay_spelling(struct tree *tree, uint64_t dir, const char *name, size_t len, char *out);
+int overlay_create_nameless(struct tree *tree, uint64_t dir, const struct tree_new *node,
+			    struct tree_attr *out);
 int overlay_create(struct tree *tree, uint64_t dir, const char *name, size_t len,
 		   const struct tree_new *node, struct tree_attr *out);
 int overlay_link(struct tree *tree, uint64_t id, uint64_t dir, const char *name, size_t len,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #define SIZE_MIN 64u
+#define COUNT_MAX (UINT64_MAX >> 1)
 
 static size_t home_of(const struct overlay_held *held, uint64_t id)
 {
@@ -73,7 +74,7 @@ void overlay_held_finish(struct overlay_held *held)
 	pthread_mutex_destroy(&held->lock);
 }
 
-int overlay_held_add(struct overlay_held *held, uint64_t id)
+static int add(struct overlay_held *held, uint64_t id, bool nameless)
 {
 	struct overlay_held_slot *slot;
 	int err = 0;
@@ -88,9 +89,39 @@ int overlay_held_add(struct overlay_held *held, uint64_t id)
 			held->used++;
 		}
 		slot->count++;
+		if (nameless)
+			slot->nameless = 1;
 	}
 	pthread_mutex_unlock(&held->lock);
 	return err;
+}
+
+int overlay_held_add(struct overlay_held *held, uint64_t id)
+{
+	return add(held, id, false);
+}
+
+int overlay_held_add_nameless(struct overlay_held *held, uint64_t id)
+{
+	return add(held, id, true);
+}
+
+bool overlay_held_is_nameless(struct overlay_held *held, uint64_t id)
+{
+	bool is;
+
+	pthread_mutex_lock(&held->lock);
+	is = held->size && held->slots[find(held, id)].nameless;
+	pthread_mutex_unlock(&held->lock);
+	return is;
+}
+
+void overlay_held_named(struct overlay_held *held, uint64_t id)
+{
+	pthread_mutex_lock(&held->lock);
+	if (held->size)
+		held->slots[find(held, id)].nameless = 0;
+	pthread_mutex_unlock(&held->lock);
 }
 
 bool overlay_held_drop(struct overlay_held *held, uint64_t id, uint64_t count)
@@ -103,7 +134,7 @@ bool overlay_held_drop(struct overlay_held *held, uint64_t id, uint64_t count)
 		struct overlay_held_slot *slot = &held->slots[at];
 
 		if (slot->id) {
-			slot->count -= count < slot->count ? count : slot->count;
+			slot->count = (slot->count > count ? slot->count - count : 0) & COUNT_MAX;
 			last = slot->count == 0;
 		}
 		if (last)

@@ -10,7 +10,8 @@
 
 struct overlay_held_slot {
 	uint64_t id; /* 0: empty */
-	uint64_t count;
+	uint64_t count : 63;
+	uint64_t nameless : 1; /* it never had a name, and may get one */
 };
 
 /* A hash table with open addressing; nothing is allocated while nothing is held. */
@@ -26,6 +27,11 @@ void overlay_held_finish(struct overlay_held *held);
 
 /* -ENOMEM. */
 int overlay_held_add(struct overlay_held *held, uint64_t id);
+
+/* The same of a node that never had a name; and the end of that. */
+int overlay_held_add_nameless(struct overlay_held *held, uint64_t id);
+bool overlay_held_is_nameless(struct overlay_held *held, uint64_t id);
+void overlay_held_named(struct overlay_held *held, uint64_t id);
 
 /* Whether that was the last. Less than @count are taken for all. */
 bool overlay_held_drop(struct overlay_held *held, uint64_t id, uint64_t count);

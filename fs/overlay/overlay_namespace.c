@@ -84,15 +84,16 @@ static int put_target(struct overlay_txn *txn, uint64_t id, const char *target,
 	return store_put(txn->store, &key, target, node->size);
 }
 
-/* The record of a new node, and all that belongs to it. */
+/* The record of a new node that so many names will lead to, and all that belongs to it. */
 static int make_node(struct overlay_txn *txn, const struct overlay_place *place,
-		     const struct tree_new *new, uint64_t *out_id, struct record_node *out)
+		     const struct tree_new *new, uint32_t names, uint64_t *out_id,
+		     struct record_node *out)
 {
 	const bool dir = S_ISDIR(new->mode);
 	struct record_node node = {
 		.flags = NODE_CREATED,
 		.mode = new->mode,
-		.nlink = dir ? 2 : 1,
+		.nlink = dir ? 2 : names,
 		.uid = new->uid,
 		.gid = new->gid,
 		.parent = dir ? place->dir.id : 0,
@@ -140,7 +141,7 @@ int overlay_create(struct tree *tree, uint64_t dir, const char *name, size_t len
 	if (!err && place.entry.present)
 		err = -EEXIST;
 	if (!err)
-		err = make_node(&txn, &place, new, &id, &node);
+		err = make_node(&txn, &place, new, 1, &id, &node);
 	if (!err)
 		err = overlay_entry_set(&txn, &place.dir, &place.entry, name, len, id, node.mode);
 	if (!err && S_ISDIR(node.mode))
@@ -152,6 +153,36 @@ int overlay_create(struct tree *tree, uint64_t dir, const char *name, size_t len
 	if (!err)
 		err = overlay_txn_commit(&txn, false);
 	return err ? err : overlay_node_attr(ov, id, &node, out);
+}
+
+int overlay_create_nameless(struct tree *tree, uint64_t dir, const struct tree_new *new,
+			    struct tree_attr *out)
+{
+	CLEANUP(overlay_txn_end) struct overlay_txn txn = OVERLAY_TXN_INIT;
+	struct overlay *ov = overlay_of(tree);
+	struct overlay_place place;
+	struct record_node node;
+	uint64_t id;
+	int err = overlay_txn_begin(ov, &txn);
+
+	if (!err)
+		err = overlay_dir_get(ov, &txn, dir, &place.dir, &place.node);
+	if (!err && place.dir.gone)
+		err = -ENOENT;
+	if (!err)
+		err = make_node(&txn, &place, new, 0, &id, &node);
+	if (!err)
+		err = overlay_held_add_nameless(&ov->held, id);
+	if (err)
+		return err;
+	err = overlay_txn_commit(&txn, false);
+	if (!err)
+		err = overlay_node_attr(ov, id, &node, out);
+	if (err) {
+		overlay_held_named(&ov->held, id);
+		overlay_release(tree, id, 1);
+	}
+	return err;
 }
 
 int overlay_link(struct tree *tree, uint64_t id, uint64_t dir, const char *name, size_t len,
@@ -175,7 +206,7 @@ int overlay_link(struct tree *tree, uint64_t id, uint64_t dir, const char *name,
 		return -EEXIST;
 	if (node.volume != place.node.volume)
 		return -EXDEV;
-	if (node.nlink == 0)
+	if (node.nlink == 0 && !overlay_held_is_nameless(&ov->held, id))
 		return -ENOENT;
 	if (node.nlink >= LINKS_MAX)
 		return -EMLINK;
@@ -190,7 +221,11 @@ int overlay_link(struct tree *tree, uint64_t id, uint64_t dir, const char *name,
 		err = overlay_txn_note(&txn, id);
 	if (!err)
 		err = overlay_txn_commit(&txn, false);
-	return err ? err : overlay_node_attr(ov, id, &node, out);
+	if (err)
+		return err;
+	if (node.nlink == 1)
+		overlay_held_named(&ov->held, id);
+	return overlay_node_attr(ov, id, &node, out);
 }
 
 int overlay_drop_name(struct overlay_txn *txn, uint64_t id, struct record_node *node)

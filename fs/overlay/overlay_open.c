@@ -26,6 +26,7 @@ static const struct tree_ops writable_ops = {
 	READING_OPS,
 	.setattr = overlay_setattr,
 	.create = overlay_create,
+	.create_nameless = overlay_create_nameless,
 	.link = overlay_link,
 	.unlink = overlay_unlink,
 	.rmdir = overlay_rmdir,

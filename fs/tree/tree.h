@@ -234,6 +234,9 @@ struct tree_ops {
 	/* Names are never ".", ".." or empty, and have no slash. -EEXIST, -ENOSPC, -ENAMETOOLONG. */
 	int (*create)(struct tree *tree, uint64_t dir, const char *name, size_t len,
 		      const struct tree_new *node, struct tree_attr *out);
+	/* See tree_create_nameless. NULL: -EOPNOTSUPP. */
+	int (*create_nameless)(struct tree *tree, uint64_t dir, const struct tree_new *node,
+			       struct tree_attr *out);
 	int (*link)(struct tree *tree, uint64_t id, uint64_t dir, const char *name, size_t len,
 		    struct tree_attr *out);
 	int (*unlink)(struct tree *tree, uint64_t dir, const char *name, size_t len);
@@ -320,6 +323,13 @@ int tree_setattr(struct tree *tree, uint64_t id, const struct tree_setattr *set,
 		 struct tree_attr *out);
 int tree_create(struct tree *tree, uint64_t dir, const char *name, size_t len,
 		const struct tree_new *node, struct tree_attr *out);
+
+/*
+ * A regular file that has no name, as it could be made in @dir (open(2), O_TMPFILE). It is held once for the
+ * caller, and goes when nobody holds it any more, unless tree_link gave it a name before. -EOPNOTSUPP.
+ */
+int tree_create_nameless(struct tree *tree, uint64_t dir, const struct tree_new *node,
+			 struct tree_attr *out);
 int tree_link(struct tree *tree, uint64_t id, uint64_t dir, const char *name, size_t len,
 	      struct tree_attr *out);
 int tree_unlink(struct tree *tree, uint64_t dir, const char *name, size_t len);

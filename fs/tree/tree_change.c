@@ -157,6 +157,28 @@ int tree_create(struct tree *tree, uint64_t dir, const char *name, size_t len,
 	return tree->ops->create(tree, dir, name, len, &sound, out ? out : &unused);
 }
 
+int tree_create_nameless(struct tree *tree, uint64_t dir, const struct tree_new *node,
+			 struct tree_attr *out)
+{
+	struct tree_new sound = *node;
+	int err = check_new(node);
+
+	if (err)
+		return err;
+	if (!S_ISREG(node->mode))
+		return -EINVAL;
+	err = may_change(tree->ops->create);
+	if (err)
+		return err;
+	if (!tree->ops->create_nameless)
+		return -EOPNOTSUPP;
+	sound.rdev = 0;
+	sound.target = NULL;
+	sound.mode &= S_IFMT | ALLPERMS;
+	sound.umask &= ACCESSPERMS;
+	return tree->ops->create_nameless(tree, dir, &sound, out);
+}
+
 int tree_link(struct tree *tree, uint64_t id, uint64_t dir, const char *name, size_t len,
 	      struct tree_attr *out)
 {

@@ -140,6 +140,36 @@ static void a_held_node_outlives_its_name(void **state)
 	assert_int_equal(tree_getattr(f->tree, f->empty, &attr), -ESTALE);
 }
 
+static void a_file_without_a_name_gets_one_by_a_link_or_goes(void **state)
+{
+	struct fixture *f = *state;
+	const struct tree_new node = {.mode = S_IFREG | 0644, .uid = 3};
+	const struct tree_new dir = {.mode = S_IFDIR | 0755};
+	const struct timespec before = fixture_attr(f->tree, f->etc).mtime;
+	struct tree_attr named, unnamed, attr;
+
+	assert_int_equal(tree_create_nameless(f->tree, f->etc, &node, &named), 0);
+	assert_int_equal(tree_create_nameless(f->tree, f->etc, &node, &unnamed), 0);
+	assert_int_equal(tree_create_nameless(f->tree, f->hosts, &node, &attr), -ENOTDIR);
+	assert_int_equal(tree_create_nameless(f->tree, f->etc, &dir, &attr), -EINVAL);
+	assert_int_equal(named.nlink, 0);
+	assert_int_equal(named.uid, 3);
+	assert_int_equal(fixture_attr(f->tree, f->etc).mtime.tv_nsec, before.tv_nsec);
+	assert_int_equal(tree_write(f->tree, named.id, "hello", 5, 0, 0), 0);
+	assert_int_equal(tree_link(f->tree, named.id, f->etc, "named", 5, &attr), 0);
+	assert_int_equal(attr.nlink, 1);
+	tree_release(f->tree, named.id, 1);
+	tree_release(f->tree, unnamed.id, 1);
+	assert_int_equal(fixture_attr(f->tree, named.id).size, 5);
+	assert_int_equal(tree_getattr(f->tree, unnamed.id, &attr), -ESTALE);
+	/* once it had a name, it is as any other that is removed */
+	assert_int_equal(tree_hold(f->tree, named.id), 0);
+	assert_int_equal(fixture_unlink(f->tree, f->etc, "named"), 0);
+	assert_int_equal(tree_link(f->tree, named.id, f->etc, "again", 5, NULL), -ENOENT);
+	tree_release(f->tree, named.id, 1);
+	assert_int_equal(tree_getattr(f->tree, named.id, &attr), -ESTALE);
+}
+
 static void a_renamed_directory_keeps_its_id_and_entries(void **state)
 {
 	struct fixture *f = *state;
@@ -409,6 +439,7 @@ int main(void)
 		TEST(directories_are_not_linked_or_unlinked),
 		TEST(only_empty_directories_go),
 		TEST(a_held_node_outlives_its_name),
+		TEST(a_file_without_a_name_gets_one_by_a_link_or_goes),
 		TEST(a_renamed_directory_keeps_its_id_and_entries),
 		TEST(a_directory_does_not_move_into_itself),
 		TEST(a_rename_replaces_what_may_be_replaced),
