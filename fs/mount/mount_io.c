@@ -8,6 +8,8 @@
  *   to setuid and setgid. So the flag is added to the answer of the first request if the kernel
  *   offers it, and the other one is read from each write; a request is received and answered by the
  *   same thread.
+ * - FUSE_TMPFILE: open(2) with O_TMPFILE. It is FUSE_CREATE of a name that none can have, "/", in the same
+ *   form, and is handed on as that.
  */
 #include "mount/mount_ops.h"
 
@@ -40,6 +42,11 @@ static void note_write(struct mount_server *server, const char *body, size_t len
 	mount_note_privilege(server, in.write_flags & FUSE_WRITE_KILL_SUIDGID);
 }
 
+static void hand_on_as(void *buf, uint32_t opcode)
+{
+	memcpy((char *)buf + offsetof(struct fuse_in_header, opcode), &opcode, sizeof(opcode));
+}
+
 static ssize_t on_receive(int fd, void *buf, size_t size, void *userdata)
 {
 	struct mount_server *server = userdata;
@@ -52,6 +59,8 @@ static ssize_t on_receive(int fd, void *buf, size_t size, void *userdata)
 	memcpy(&in, buf, sizeof(in));
 	if (in.opcode == FUSE_WRITE)
 		note_write(server, body, (size_t)n - sizeof(in));
+	else if (in.opcode == FUSE_TMPFILE)
+		hand_on_as(buf, FUSE_CREATE);
 	else if (in.opcode == FUSE_INIT)
 		note_offer(server, in.unique, body, (size_t)n - sizeof(in));
 	return n;

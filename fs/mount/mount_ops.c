@@ -47,7 +47,7 @@ const struct fuse_lowlevel_ops mount_read_only_ops = {
 };
 
 /*
- * No create, which would make and open: where open is not answered, the kernel makes files by mknod, and
+ * Create is for files without a name alone: where open is not answered, the kernel makes files by mknod, and
  * so it has nothing to release either.
  */
 const struct fuse_lowlevel_ops mount_writable_ops = {
@@ -56,6 +56,7 @@ const struct fuse_lowlevel_ops mount_writable_ops = {
 	.forget_multi = mount_on_forget_multi,
 	.setattr = mount_on_setattr,
 	.mknod = mount_on_mknod,
+	.create = mount_on_create,
 	.mkdir = mount_on_mkdir,
 	.unlink = mount_on_unlink,
 	.rmdir = mount_on_rmdir,

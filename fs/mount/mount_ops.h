@@ -96,6 +96,9 @@ int mount_entry_fill(struct mount_server *server, uint64_t id, double name_timeo
 int mount_entry_fill_attr(struct mount_server *server, const struct tree_attr *attr,
 			  double name_timeout, struct fuse_entry_param *out);
 
+/* The same of a node that is held already, and that no name leads to. */
+void mount_entry_fill_held(const struct tree_attr *attr, struct fuse_entry_param *out);
+
 /* Answers with @entry, or with @err; what @entry holds is released where nobody takes it. */
 void mount_reply_entry(fuse_req_t req, int err, const struct fuse_entry_param *entry);
 
@@ -126,6 +129,8 @@ void mount_on_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t coo
 
 /* mount_names.c */
 void mount_on_mknod(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode, dev_t rdev);
+void mount_on_create(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode,
+		     struct fuse_file_info *fi);
 void mount_on_mkdir(fuse_req_t req, fuse_ino_t dir, const char *name, mode_t mode);
 void mount_on_symlink(fuse_req_t req, const char *target, fuse_ino_t dir, const char *name);
 void mount_on_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t dir, const char *name);

@@ -163,6 +163,11 @@ int mount_entry_fill_attr(struct mount_server *server, const struct tree_attr *a
 	return err;
 }
 
+void mount_entry_fill_held(const struct tree_attr *attr, struct fuse_entry_param *out)
+{
+	fill(attr, 0, out);
+}
+
 void mount_reply_entry(fuse_req_t req, int err, const struct fuse_entry_param *entry)
 {
 	struct mount_server *server = mount_server_of(req);

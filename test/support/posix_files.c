@@ -204,6 +204,12 @@ static void nameless_files_get_a_name_by_link(void)
 	equals(posix_reads("dir/named", "text"), true);
 	equals(posix_stat("dir/named").st_nlink, 1);
 	mode_is("dir/named", 0640);
+	fd = works(open("dir", O_TMPFILE | O_EXCL | O_RDWR, 0640));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	refuses(ENOENT, linkat(AT_FDCWD, path, AT_FDCWD, "dir/none", AT_SYMLINK_FOLLOW));
+	works(close(fd));
+	works(unlink("dir/named"));
+	works(rmdir("dir"));
 }
 
 static void maps_and_writes_see_each_other(void)
