@@ -22,7 +22,9 @@
  * (of -d, entries), write (of a file of 1 MiB in the root by 64 KiB each, unstable, and COMMIT; files),
  * create (a file in the root, 4 KiB written, COMMIT, REMOVE; files), setup (makes -f with 64 MiB and -d
  * with 10,000 files), and `local-write DIR` and `local-create DIR`, which do with as many threads on a
- * local file system what the others do by NFS. The number is calls, MB, entries or files per second.
+ * local file system what the others do by NFS, and make durable what an answer promises: the file, and the
+ * directory after each change of its names; `local-create-file DIR` syncs the file alone. The number is
+ * calls, MB, entries or files per second.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -231,9 +233,11 @@ static void take_reply(struct conn *c, const struct kind *kind, const uint8_t *r
 	struct slot *slot;
 
 	check_reply(reply, len);
-	slot = &c->slots[get32_at(reply)];
+	slot = &c->slots[get32_at(reply) % options.depth];
 	histogram[bucket((last_round - slot->since) * 1e6)]++;
 	kind->take(slot, reply, len);
+	/* a number that was used before may be answered as the same call that comes again */
+	slot->xid += options.conns * options.depth;
 	ask(c, slot, kind);
 }
 
@@ -307,7 +311,7 @@ static void run(const struct kind *kind, const struct target *target)
 		c->out = buffer(options.depth * REQUEST_MAX);
 		c->kept = buffer(KEPT_MAX);
 		for (unsigned int j = 0; j < options.depth; j++)
-			slot_init(&c->slots[j], j, i * options.depth + j, target);
+			slot_init(&c->slots[j], i * options.depth + j, target);
 		if (epoll_ctl(poll_fd, EPOLL_CTL_ADD, c->fd, &event))
 			die("epoll_ctl");
 	}

@@ -38,7 +38,7 @@ struct target {
 
 /* One of the calls that are under way all the time, and what it is about. */
 struct slot {
-	uint32_t xid; /* its place in its connection */
+	uint32_t xid; /* of its call; modulo options.depth its place in its connection */
 	unsigned int number; /* of all */
 	const struct target *target;
 	double since; /* when it was asked */
@@ -60,7 +60,7 @@ struct kind {
 	void (*take)(struct slot *slot, const uint8_t *reply, size_t len);
 };
 
-void slot_init(struct slot *slot, uint32_t xid, unsigned int number, const struct target *target);
+void slot_init(struct slot *slot, unsigned int number, const struct target *target);
 const struct kind *find_kind(const char *name);
 int set_up(const struct options *options, const struct target *target);
 int local_run(const struct options *options, const char *load, const char *dir);

@@ -33,10 +33,10 @@ void check_status(const uint8_t *reply, const char *what)
 	}
 }
 
-void slot_init(struct slot *slot, uint32_t xid, unsigned int number, const struct target *target)
+void slot_init(struct slot *slot, unsigned int number, const struct target *target)
 {
 	memset(slot, 0, sizeof(*slot));
-	slot->xid = xid;
+	slot->xid = number;
 	slot->number = number;
 	slot->target = target;
 	slot->random = random_seed(number + 1);
@@ -492,6 +492,7 @@ struct local {
 	int dir;
 	unsigned int number;
 	bool small;
+	bool names; /* are made durable, too */
 	double end;
 	uint64_t files;
 };
@@ -500,6 +501,19 @@ static void put_piece(int fd, size_t len, uint64_t offset)
 {
 	if (pwrite(fd, payload, len, (off_t)offset) != (ssize_t)len)
 		die("pwrite");
+}
+
+static void sync_or_die(int fd)
+{
+	if (fsync(fd))
+		die("fsync");
+}
+
+/* CREATE and REMOVE are durable when they are answered. */
+static void sync_names(const struct local *local)
+{
+	if (local->names)
+		sync_or_die(local->dir);
 }
 
 static void *local_load(void *ctx)
@@ -512,6 +526,7 @@ static void *local_load(void *ctx)
 		if (local->small || round == 0) {
 			snprintf(name, sizeof(name), "bench-%u-%u", local->number, round);
 			fd = open_or_die(local->dir, name, O_RDWR | O_CREAT | O_TRUNC);
+			sync_names(local);
 		}
 		if (local->small) {
 			put_piece(fd, 4096, 0);
@@ -519,10 +534,12 @@ static void *local_load(void *ctx)
 			for (uint64_t at = 0; at < FILE_BYTES; at += PIECE_BYTES)
 				put_piece(fd, PIECE_BYTES, at);
 		}
-		if (fsync(fd))
-			die("fsync");
-		if (local->small && (close(fd) || unlinkat(local->dir, name, 0)))
-			die(name);
+		sync_or_die(fd);
+		if (local->small) {
+			if (close(fd) || unlinkat(local->dir, name, 0))
+				die(name);
+			sync_names(local);
+		}
 		local->files++;
 	}
 	return NULL;
@@ -539,7 +556,8 @@ int local_run(const struct options *options, const char *load, const char *dir)
 	for (unsigned int i = 0; i < threads; i++) {
 		locals[i] = (struct local){.dir = dir_fd,
 					   .number = i,
-					   .small = strcmp(load, "create") == 0,
+					   .small = strncmp(load, "create", 6) == 0,
+					   .names = strcmp(load, "create-file") != 0,
 					   .end = start + options->seconds};
 		if (pthread_create(&locals[i].thread, NULL, local_load, &locals[i]))
 			die("pthread_create");
