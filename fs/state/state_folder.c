@@ -2,7 +2,8 @@
 /*
  * Folders that appear and vanish as a whole. One is made under a name with a dot in front and then
  * renamed, or renamed and then removed; as long as that lasts, it is locked. What is found with such a
- * name and not locked was left by a crash.
+ * name and not locked was left by a crash; or its maker has not come to the lock yet: until then it has the
+ * parent locked, by flock(2), shared with others that make one, against those that sweep.
  */
 #include "state/state_private.h"
 
@@ -13,6 +14,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -48,8 +50,23 @@ static int lock_made(const char *path, int *out_lock)
 	return 0;
 }
 
+/* Until *@out is closed. -EWOULDBLOCK: somebody else has it. Where there are no such locks, *@out is -1. */
+static int lock_parent(const char *parent, int how, int *out)
+{
+	CLEANUP(closep) int fd = state_open_folder(parent);
+
+	if (fd >= 0 && flock(fd, how) == 0)
+		*out = take_fd(&fd);
+	else if (fd >= 0 && errno == EWOULDBLOCK)
+		return -EWOULDBLOCK;
+	return 0;
+}
+
 int state_folder_make(const char *parent, char **out_path, int *out_lock)
 {
+	CLEANUP(closep) int held = -1;
+
+	lock_parent(parent, LOCK_SH, &held);
 	for (int attempt = 1;; attempt++) {
 		CLEANUP(freep) char *path = NULL;
 		int err;
@@ -146,6 +163,14 @@ static bool is_deserted(const char *path, int *out_lock)
 	return err == 0 || err == -ENOENT;
 }
 
+/* The same, while nobody is making one. */
+static bool is_left_over(const char *parent, const char *path, int *out_lock)
+{
+	CLEANUP(closep) int held = -1;
+
+	return lock_parent(parent, LOCK_EX | LOCK_NB, &held) == 0 && is_deserted(path, out_lock);
+}
+
 void state_folder_sweep(const char *parent)
 {
 	struct dirent **entries;
@@ -156,7 +181,7 @@ void state_folder_sweep(const char *parent)
 		CLEANUP(closep) int lock = -1;
 
 		free(entries[i]);
-		if (!path || !is_deserted(path, &lock))
+		if (!path || !is_left_over(parent, path, &lock))
 			continue;
 		log_info("%s: left by a crash: removed", path);
 		state_folder_erase(path);

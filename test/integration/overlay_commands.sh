@@ -290,3 +290,12 @@ expect 0 bramble overlay list
 ! grep -qE '^[a-e][0-9]' out || fail "left: $(cat out)"
 expect 0 bramble overlay check shared
 bramble overlay delete shared --yes
+
+# what a crash has left is removed, but not while somebody is making an overlay, which looks like that at first
+left=$BRAMBLE_STATE/overlays/.new.abcdef
+mkdir -p "$left"
+: >"$left/lock"
+flock -s "$BRAMBLE_STATE/overlays" bramble overlay create first --image "$image"
+[ -e "$left/lock" ] || fail "it was taken from whoever makes it"
+bramble overlay create second --image "$image"
+[ ! -e "$left" ] || fail "it stays for ever"
