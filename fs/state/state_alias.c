@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "keyfile/keyfile.h"
+#include "pi/pi.h"
 
 /* Bytes of the longest record of a Pi that is looked into. */
 #define RECORD_BYTES_MAX 16384u
@@ -33,12 +34,18 @@ static bool is_called(int folder, const char *record, const char *name)
 
 void state_alias_resolve(const struct state *state, const char *name, char out[STATE_NAME_MAX + 1])
 {
-	CLEANUP(freep) char *path = state_join(state->path, "pis");
-	DIR *folder = path ? opendir(path) : NULL;
+	CLEANUP(freep) char *path = NULL;
+	struct pi_serial serial;
 	const struct dirent *entry;
 	bool found = false;
+	DIR *folder;
 
 	snprintf(out, STATE_NAME_MAX + 1, "%s", name);
+	/* no Pi may be called like another one's serial; and all records are not read for each new Pi */
+	if (pi_serial_parse(name, strlen(name), &serial) == 0)
+		return;
+	path = state_join(state->path, "pis");
+	folder = path ? opendir(path) : NULL;
 	while (folder && !found && (entry = readdir(folder))) {
 		if (!state_name_is_valid(entry->d_name))
 			continue;
