@@ -3,6 +3,7 @@
 #include "support/nfs_client.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 
 static _Noreturn void die(const char *what)
 {
-	fprintf(stderr, "nfs_client: %s\n", what);
+	fprintf(stderr, "nfs_client: %s (%s)\n", what, strerror(errno));
 	exit(2);
 }
 
@@ -41,27 +42,47 @@ static uint32_t get(const uint8_t *p)
 
 static bool connect_client(struct client *client)
 {
-	const struct sockaddr_in address = {.sin_family = AF_INET,
-					    .sin_port = htons(client->port),
-					    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	const struct sockaddr_in *from = &client->from;
+	int on = 1;
 
 	client->fd = socket(AF_INET, client->udp ? SOCK_DGRAM : SOCK_STREAM, 0);
-	return client->fd >= 0 &&
-	       connect(client->fd, (const struct sockaddr *)&address, sizeof(address)) == 0;
+	if (client->fd < 0)
+		return false;
+	if (from->sin_port &&
+	    (setsockopt(client->fd, IPPROTO_IP, IP_TRANSPARENT, &on, sizeof(on)) ||
+	     bind(client->fd, (const struct sockaddr *)from, sizeof(*from))))
+		return false;
+	return connect(client->fd, (const struct sockaddr *)&client->server,
+		       sizeof(client->server)) == 0;
+}
+
+static void open_client(struct client *client)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	client->xid = (uint32_t)now.tv_nsec ^ (uint32_t)now.tv_sec << 20;
+	client->data = malloc(RECORD_MAX);
+	if (!client->data || !connect_client(client))
+		die("cannot connect");
 }
 
 void client_open(struct client *client, uint16_t port, bool udp)
 {
-	struct timespec now;
+	*client = (struct client){
+		.udp = udp,
+		.server = {.sin_family = AF_INET,
+			   .sin_port = htons(port),
+			   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)},
+	};
+	open_client(client);
+}
 
-	memset(client, 0, sizeof(*client));
-	clock_gettime(CLOCK_REALTIME, &now);
-	client->xid = (uint32_t)now.tv_nsec ^ (uint32_t)now.tv_sec << 20;
-	client->udp = udp;
-	client->port = port;
-	client->data = malloc(RECORD_MAX);
-	if (!client->data || !connect_client(client))
-		die("cannot connect");
+void client_open_from(struct client *client, const struct sockaddr_in *server,
+		      const struct sockaddr_in *from)
+{
+	*client = (struct client){.server = *server, .from = *from};
+	open_client(client);
 }
 
 static void connect_again(struct client *client)

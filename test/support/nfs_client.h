@@ -6,6 +6,7 @@
 #ifndef BRAMBLE_TEST_NFS_CLIENT_H
 #define BRAMBLE_TEST_NFS_CLIENT_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,7 +33,8 @@ struct client {
 	bool nobody; /* AUTH_NONE */
 	bool patient; /* connects again where the server has gone, and sends its call again */
 	unsigned int reconnected; /* how often */
-	uint16_t port;
+	struct sockaddr_in server;
+	struct sockaddr_in from; /* port 0: as the kernel likes */
 	uint8_t *data; /* the last answer, which results point into */
 	size_t data_len;
 	ZDR zdr; /* what the results were decoded with, until the next call */
@@ -47,6 +49,9 @@ struct handle {
 
 /* 127.0.0.1:@port. */
 void client_open(struct client *client, uint16_t port, bool udp);
+/* By TCP, from an address that need not be this host's if the answers find their way (IP_TRANSPARENT). */
+void client_open_from(struct client *client, const struct sockaddr_in *server,
+		      const struct sockaddr_in *from);
 void client_close(struct client *client);
 
 /* A call with the number @xid whose arguments are @args as they are. */

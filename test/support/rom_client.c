@@ -47,6 +47,7 @@ static const char usage_text[] =
 	"  --lagging-ring       a frame is seen when the next one comes, during DHCP\n"
 	"  --repeat-requests    the first answer to each request is taken for lost\n"
 	"  --double-acks        some acknowledgements are sent twice\n"
+	"  --tell FILE          writes there the serial and address of each Pi that has booted\n"
 	"  --hold               afterwards answer ARP until standard input ends\n"
 	"  --json               the report as JSON\n"
 	"  --verbose            tell what happens, on standard error\n";
@@ -103,6 +104,7 @@ enum {
 	OPT_TIMEOUT,
 	OPT_EXPECT,
 	OPT_SAVE,
+	OPT_TELL,
 	OPT_ONLY,
 	OPT_PREFIX,
 	OPT_BLKSIZE,
@@ -135,6 +137,7 @@ static const struct option long_options[] = {
 	{"timeout", 1, NULL, OPT_TIMEOUT},
 	{"expect", 1, NULL, OPT_EXPECT},
 	{"save", 1, NULL, OPT_SAVE},
+	{"tell", 1, NULL, OPT_TELL},
 	{"only", 1, NULL, OPT_ONLY},
 	{"prefix", 1, NULL, OPT_PREFIX},
 	{"blksize", 1, NULL, OPT_BLKSIZE},
@@ -194,6 +197,12 @@ static void take_option(int code)
 	case OPT_SAVE:
 		o->save = optarg;
 		return;
+	case OPT_TELL:
+		o->tell = fopen(optarg, "we");
+		if (o->tell)
+			return;
+		perror(optarg);
+		exit(2);
 	case OPT_ONLY:
 		o->only = optarg;
 		return;

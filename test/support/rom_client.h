@@ -64,6 +64,7 @@ struct rom_options {
 	uint32_t address; /* the first Pi's; without DHCP */
 	const char *expect;
 	const char *save;
+	FILE *tell; /* where the Pis that have booted are listed */
 	const char *prefix; /* NULL: the serial */
 	const char *only; /* NULL, or the one file that is asked for */
 	unsigned int block_size;
@@ -152,6 +153,7 @@ enum rom_step {
 	ROM_STEP_FIRST, /* request to the first answer */
 	ROM_STEP_BLOCK, /* acknowledgement to the next block */
 	ROM_STEP_FILE, /* request to the last block */
+	ROM_STEP_LOAD, /* the first request to the last file */
 	ROM_STEP_BOOT, /* switched on until the last file */
 	ROM_STEPS
 };
@@ -209,7 +211,7 @@ struct rom_pi {
 	uint32_t serial;
 	uint32_t xid;
 	enum rom_state state;
-	uint64_t on_us, deadline_us, begun_us, step_us;
+	uint64_t on_us, deadline_us, begun_us, step_us, load_us;
 	unsigned int tries;
 	uint32_t address, router, boot_server;
 	uint8_t boot_mac[6];

@@ -125,6 +125,12 @@ static void booted(struct rom_pi *pi, uint64_t now)
 	pi->deadline_us = NEVER;
 	rom_counts.booted++;
 	rom_sample(ROM_STEP_BOOT, now - pi->begun_us);
+	if (pi->load_us)
+		rom_sample(ROM_STEP_LOAD, now - pi->load_us);
+	if (rom_options.tell) {
+		fprintf(rom_options.tell, "%08x %s\n", pi->serial, rom_ip(pi->address));
+		fflush(rom_options.tell);
+	}
 	rom_say(pi, "done in %.3f s", (double)(now - pi->begun_us) / 1e6);
 }
 
@@ -147,6 +153,7 @@ static void resolved(struct rom_pi *pi, const struct rom_frame *frame, uint64_t 
 	rom_sample(ROM_STEP_ARP, now - pi->step_us);
 	memcpy(pi->boot_mac, frame->from_mac, 6);
 	pi->state = ROM_LOADING;
+	pi->load_us = now;
 	next_file(pi, now);
 }
 

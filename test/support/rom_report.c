@@ -17,8 +17,8 @@ static struct {
 	uint64_t count, max;
 } steps[ROM_STEPS];
 
-static const char *const step_names[ROM_STEPS] = {"offer", "address", "arp",  "absent",
-						  "first", "block",   "file", "boot"};
+static const char *const step_names[ROM_STEPS] = {"offer", "address", "arp",  "absent", "first",
+						  "block", "file",    "load", "boot"};
 
 uint64_t rom_now_us(void)
 {
