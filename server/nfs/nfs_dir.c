@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "base/checked.h"
 #include "nfs/nfs_call.h"
 
 /* Bytes of one answer, whatever was asked for: what the loop does in one go. */
@@ -65,7 +66,8 @@ static int take_entry(void *ctx, const struct tree_entry *entry)
 
 	if (!is_name_for_nfs(entry))
 		return 0;
-	if (need > l->left || NAME_BYTES + padded > l->names_left) {
+	/* the limit of what names may take is a wish: one name is always given, as by other servers */
+	if (need > l->left || (l->entries && NAME_BYTES + padded > l->names_left)) {
 		l->full = true;
 		return 1;
 	}
@@ -86,7 +88,7 @@ static int take_entry(void *ctx, const struct tree_entry *entry)
 		p = nfs_put_post_fh(p, &l->op->lease->seal, entry->id);
 	}
 	l->left -= (size_t)(p - l->p);
-	l->names_left -= NAME_BYTES + padded;
+	l->names_left -= min_u64(l->names_left, NAME_BYTES + padded);
 	l->p = p;
 	l->entries++;
 	return 0;
