@@ -143,7 +143,7 @@ static int set_option(int fd, int level, int option)
 static int bind_to_interface(int fd, const char *name)
 {
 	char bound[IF_NAMESIZE] = "";
-	socklen_t len = sizeof(bound) - 1;
+	socklen_t len = sizeof(bound); /* with its end; the kernel takes no less */
 
 	if (getsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, bound, &len) == 0 &&
 	    strcmp(bound, name) == 0)

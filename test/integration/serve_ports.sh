@@ -60,7 +60,7 @@ said err 'port 69/udp (TFTP): not permitted'
 
 # Without 111 and 627, images with an initramfs cannot boot: a warning, and what helps.
 : >log
-"${as_nobody[@]}" bramble serve --dhcp off --tftp-port 16069 "$image" 2>log &
+"${as_nobody[@]}" bramble serve --dhcp off --tftp-port 16069 --interface lo "$image" 2>log &
 server=$!
 at_end "kill -9 $server"
 serve_waits_for 'ready: ' || fail "not ready without privileges"
@@ -86,6 +86,11 @@ grep -qE '^CapEff:\s0000000000000400' "/proc/$server/status" || fail "it has oth
 said log 'NFS: port 2049, MOUNT also on 627, port mapper'
 expect 0 bramble status --state "$work/nobodys"
 expect 0 showmount -e 127.0.0.1
+serve_stop
+# also where the sockets are bound to an interface, which only root may do a second time
+sed -i 's/^user/interface = lo\nuser/' user.conf
+serve_start --config user.conf
+said log 'TFTP: port 69'
 serve_stop
 sed -i 's/nobody/no-such-user/' user.conf
 expect 1 bramble serve --config user.conf
