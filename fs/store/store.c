@@ -417,11 +417,14 @@ static int check_range(struct store *store, const char *what, size_t len, uint64
 				  div_round_up(offset + len, STORE_BLOCK) - first);
 }
 
-/* After a change of data; @len 0: not of what they say. */
+/* After a change of data; @len 0: not of what they say. What is much has less to wait for at a sync. */
 static void data_touch(struct store *store, uint64_t offset, size_t len)
 {
-	store_written_add(store, offset, len);
+	bool due = store_written_add(store, offset, len);
+
 	store_touch(store);
+	if (due && store->ops->data_start)
+		store->ops->data_start(store);
 }
 
 int store_data_read(struct store *store, void *buf, size_t len, uint64_t offset)

@@ -14,6 +14,9 @@
 
 #define PENDING_FIRST 4096u
 
+/* So much of what does not fit in an entry goes to the host's disk at a time, while more is written. */
+#define START_BYTES ((size_t)1 << 20)
+
 /* Transactions -------------------------------------------------------------------------------------- */
 
 static bool pending_room(struct store_pending *pending, size_t bytes)
@@ -99,15 +102,21 @@ static bool note(struct store_written *written, uint64_t from, size_t size)
 	return written->bytes <= STORE_ENTRY_DATA;
 }
 
-void store_written_add(struct store *store, uint64_t offset, size_t len)
+bool store_written_add(struct store *store, uint64_t offset, size_t len)
 {
 	struct store_written *written = &store->written;
+	bool due;
 
 	pthread_mutex_lock(&written->lock);
 	if (!written->much && (len == 0 || len > STORE_ENTRY_DATA || !note(written, offset, len)))
 		written->much = true;
 	store->data_writes++;
+	written->waiting += len;
+	due = written->much && written->waiting >= START_BYTES;
+	if (due)
+		written->waiting = 0;
 	pthread_mutex_unlock(&written->lock);
+	return due;
 }
 
 void store_written_count(struct store *store)
@@ -120,6 +129,7 @@ void store_written_count(struct store *store)
 static void forget(struct store_written *written)
 {
 	written->much = false;
+	written->waiting = 0;
 	written->bytes = 0;
 	written->count = 0;
 }

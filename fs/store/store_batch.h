@@ -28,8 +28,11 @@ void store_pending_add(struct store *store, const struct store_layer *layer);
 void store_pending_reset(struct store *store, bool collect);
 void store_pending_finish(struct store_pending *pending);
 
-/* After data were written, or (@len 0) changed in a way that only data_sync makes durable. */
-void store_written_add(struct store *store, uint64_t offset, size_t len);
+/*
+ * After data were written, or (@len 0) changed in a way that only data_sync makes durable. True: it is
+ * time that the host writes them to its disk.
+ */
+bool store_written_add(struct store *store, uint64_t offset, size_t len);
 
 /* The data get longer, which each entry says by itself. */
 void store_written_count(struct store *store);

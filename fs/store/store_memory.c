@@ -290,6 +290,11 @@ static int memory_data_sync(struct store *store)
 	return 0;
 }
 
+static void memory_data_start(struct store *store)
+{
+	store_memory_enter(memory_of(store), STORE_MEMORY_DATA_START);
+}
+
 static void block_drop(struct block *block)
 {
 	free(block->now);
@@ -380,9 +385,9 @@ static int memory_close(struct store *store, bool clean)
 #define MEMORY_CALLS                                                                               \
 	.kind = "memory", .get = memory_get, .walk = memory_walk, .apply = memory_apply,           \
 	.reserve = memory_reserve, .data_read = memory_data_read, .data_write = memory_data_write, \
-	.data_sync = memory_data_sync, .data_punch = memory_data_punch,                            \
-	.data_resize = memory_data_resize, .mark_in_use = memory_mark_in_use,                      \
-	.usage = memory_usage, .close = memory_close
+	.data_sync = memory_data_sync, .data_start = memory_data_start,                            \
+	.data_punch = memory_data_punch, .data_resize = memory_data_resize,                        \
+	.mark_in_use = memory_mark_in_use, .usage = memory_usage, .close = memory_close
 
 static const struct store_ops memory_ops = {MEMORY_CALLS};
 

@@ -150,6 +150,7 @@ struct store_pending {
 struct store_written {
 	pthread_mutex_t lock;
 	_Atomic bool much; /* and more than fits in an entry of a log */
+	size_t waiting; /* bytes that the host was not told to write yet */
 	size_t bytes;
 	size_t count;
 	struct store_range ranges[STORE_ENTRY_RANGES];

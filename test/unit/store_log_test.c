@@ -10,6 +10,7 @@
 #include "store/store_private.h"
 
 #define LARGE (256u << 10) /* more than an entry has of data */
+#define MEBIBYTE (1u << 20)
 
 static int open_logging(void **state)
 {
@@ -120,6 +121,24 @@ static void much_data_are_synced_before_their_records_are_logged(void **state)
 	assert_int_equal(store_memory_calls(store, STORE_MEMORY_APPLY), applies);
 	assert_durable(store, 1, 10);
 	assert_durable_byte(store, block, 'x');
+}
+
+static void much_data_are_on_their_way_before_the_sync(void **state)
+{
+	struct store *store = *state;
+	uint64_t block;
+
+	start_log(store);
+	block = take_large(store);
+	write_byte(store, block, 'x');
+	for (size_t written = 0; written < MEBIBYTE; written += LARGE) {
+		assert_int_equal(store_memory_calls(store, STORE_MEMORY_DATA_START), 0);
+		write_large(store, block, 'y');
+	}
+	assert_int_equal(store_memory_calls(store, STORE_MEMORY_DATA_START), 1);
+	sync_number(store, 1, 10);
+	write_byte(store, block, 'z');
+	assert_int_equal(store_memory_calls(store, STORE_MEMORY_DATA_START), 1);
 }
 
 static void what_was_logged_does_not_come_back_over_newer_data(void **state)
@@ -427,6 +446,7 @@ int main(void)
 		TEST(small_syncs_go_to_the_log),
 		TEST(deleted_records_stay_deleted),
 		TEST(much_data_are_synced_before_their_records_are_logged),
+		TEST(much_data_are_on_their_way_before_the_sync),
 		TEST(what_was_logged_does_not_come_back_over_newer_data),
 		TEST(blocks_come_back_whole),
 		TEST(freed_blocks_wait_for_an_entry_behind_the_one_that_freed_them),
