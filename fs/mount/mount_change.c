@@ -148,7 +148,7 @@ void mount_on_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int valid
 	fuse_reply_attr(req, &now, MOUNT_FOREVER_SECONDS);
 }
 
-/* Whether @ino, of which @out tells, has setuid or setgid, which a change by those who may not keep them drops. */
+/* Whether @ino has setuid or setgid, which a change by those who may not keep them drops. */
 static bool has_privilege(struct tree *tree, fuse_ino_t ino, struct tree_attr *out)
 {
 	return tree_getattr(tree, ino, out) == 0 && out->mode & (S_ISUID | S_ISGID);
