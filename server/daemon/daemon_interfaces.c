@@ -108,10 +108,29 @@ static bool is_served(const struct config *config, const struct ifaddrs *entry)
 	return config->interface || !(entry->ifa_flags & IFF_LOOPBACK);
 }
 
+static bool has_pool(const struct config *config, const struct ifaddrs *entry)
+{
+	const struct in_addr own = get_address(entry->ifa_addr);
+	const struct in_addr mask = get_address(entry->ifa_netmask);
+
+	return ((own.s_addr ^ config->pool.first.s_addr) & mask.s_addr) == 0;
+}
+
+static void tell_pool(const struct config *config)
+{
+	char first[INET_ADDRSTRLEN];
+
+	inet_ntop(AF_INET, &config->pool.first, first, sizeof(first));
+	log_warn("serve: pool: %s is not of the network of any interface that is served: who gets "
+		 "such an address reaches nobody here",
+		 first);
+}
+
 void daemon_interfaces_tell(const struct config *config)
 {
 	struct ifaddrs *all = NULL;
 	char list[LIST_BYTES] = "";
+	bool pool = config->dhcp != DHCP_FULL;
 
 	if (getifaddrs(&all) < 0) {
 		log_warn("serve: cannot look for network interfaces: %s", strerror(errno));
@@ -124,6 +143,7 @@ void daemon_interfaces_tell(const struct config *config)
 
 		if (!is_served(config, entry))
 			continue;
+		pool |= has_pool(config, entry);
 		inet_ntop(AF_INET, &own, address, sizeof(address));
 		snprintf(text, sizeof(text), "%s %s/%u", entry->ifa_name, address,
 			 count_bits(get_address(entry->ifa_netmask)));
@@ -132,7 +152,9 @@ void daemon_interfaces_tell(const struct config *config)
 	freeifaddrs(all);
 	if (list[0])
 		log_info("serving on %s", list);
-	else
+	if (list[0] && !pool)
+		tell_pool(config);
+	if (!list[0])
 		log_warn("serve: no interface %s%s has an IPv4 address yet: nobody can be answered "
 			 "until "
 			 "then",

@@ -64,10 +64,19 @@ void dhcp_leases_finish(struct dhcp_leases *leases)
 	memset(leases, 0, sizeof(*leases));
 }
 
+static bool is_never(const struct dhcp_leases *leases, struct in_addr address)
+{
+	for (unsigned int i = 0; i < DHCP_NEVER_MAX; i++) {
+		if (!is_none(leases->never[i]) && leases->never[i].s_addr == address.s_addr)
+			return true;
+	}
+	return false;
+}
+
 bool dhcp_leases_in_pool(const struct dhcp_leases *leases, struct in_addr address)
 {
 	return host(address) >= host(leases->first) && host(address) <= host(leases->last) &&
-	       address.s_addr != leases->never.s_addr;
+	       !is_never(leases, address);
 }
 
 struct dhcp_lease *dhcp_leases_of(const struct dhcp_leases *leases,
@@ -102,7 +111,7 @@ static bool is_taken(const struct dhcp_lease *lease, const uint8_t mac[DHCP_MAC_
 static bool is_barred(const struct dhcp_leases *leases, struct in_addr address,
 		      const uint8_t mac[DHCP_MAC_BYTES])
 {
-	return address.s_addr == leases->never.s_addr ||
+	return is_never(leases, address) ||
 	       (leases->reserved && leases->reserved(leases->ctx, address, mac));
 }
 

@@ -14,6 +14,9 @@
 /* Addresses of the largest pool. */
 #define DHCP_POOL_MAX 65536u
 
+/* The server's own address, those of the network and of its broadcasts, and 4 each of routers, DNS and NTP. */
+#define DHCP_NEVER_MAX 15u
+
 enum dhcp_lease_state {
 	DHCP_LEASE_OLD, /* free, but kept for the client that had it last */
 	DHCP_LEASE_OFFERED,
@@ -36,7 +39,8 @@ typedef bool (*dhcp_reserved_fn)(void *ctx, struct in_addr address,
 
 struct dhcp_leases {
 	struct in_addr first, last; /* of the pool */
-	struct in_addr never; /* an address of the pool that is the server's own; or 0.0.0.0 */
+	/* addresses that nobody gets although they lie in the pool; 0.0.0.0: none */
+	struct in_addr never[DHCP_NEVER_MAX];
 	dhcp_reserved_fn reserved; /* NULL: none is */
 	void *ctx; /* of @reserved; borrowed */
 	struct dhcp_lease *all; /* owned */

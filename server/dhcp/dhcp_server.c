@@ -300,6 +300,27 @@ static bool find_here(struct dhcp_server *server, const struct dhcp_message *mes
 	return true;
 }
 
+/* Addresses of the pool that other machines have, or none can. */
+static void keep_from_clients(struct dhcp_leases *leases, const struct dhcp_pool *pool,
+			      const struct dhcp_here *here)
+{
+	const struct in_addr mask = is_none(pool->netmask) ? here->netmask : pool->netmask;
+	const struct in_addr network = {pool->first.s_addr & mask.s_addr};
+	const struct in_addr broadcast = {network.s_addr | ~mask.s_addr};
+	struct in_addr *p = leases->never;
+
+	*p++ = here->address;
+	/* a network of two machines or one has neither (RFC 3021) */
+	*p++ = ntohl(~mask.s_addr) > 1 ? network : here->address;
+	*p++ = ntohl(~mask.s_addr) > 1 ? broadcast : here->address;
+	for (unsigned int i = 0; i < ARRAY_SIZE(pool->routers); i++)
+		*p++ = pool->routers[i];
+	for (unsigned int i = 0; i < ARRAY_SIZE(pool->dns); i++)
+		*p++ = pool->dns[i];
+	for (unsigned int i = 0; i < ARRAY_SIZE(pool->ntp); i++)
+		*p++ = pool->ntp[i];
+}
+
 static bool make_answer(struct dhcp_server *server, const struct dhcp_policy *policy,
 			const struct dhcp_here *here, bool boot_port, bool *out_changed)
 {
@@ -307,7 +328,7 @@ static bool make_answer(struct dhcp_server *server, const struct dhcp_policy *po
 	if (server->mode == DHCP_PROXY)
 		return dhcp_proxy_answer(&server->message, policy, here, boot_port,
 					 &server->answer);
-	server->leases.never = here->address;
+	keep_from_clients(&server->leases, &server->pool, here);
 	return dhcp_full_answer(&server->message, policy, here, &server->pool, &server->leases,
 				loop_now(server->loop), out_changed, &server->answer);
 }

@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (dhcp_leases_init(&leases, pool.first, pool.last))
 		return 0;
-	leases.never = address(1);
+	leases.never[0] = address(1);
 	while (size > 2) {
 		size_t len = (size_t)(data[0] << 8 | data[1]);
 

@@ -115,6 +115,13 @@ clients ip address del "$first/24" dev c0
 ended
 [ "$(grep -c '^10\.9\.0\.' leases)" = 11 ] || fail "not all leases were kept: $(cat leases)"
 
+# What the server, the router or nobody can have is given to nobody, though it lies in the pool.
+start -f 10.9.0.0,10.9.0.3 -r 10.9.0.2
+got=$(torture lease c0 10.9.0.1 02:00:00:00:00:0a)
+[ "$got" = 10.9.0.3 ] || fail "$got was given away"
+torture exhausted c0 10.9.0.1
+ended
+
 # What is wrong with its file is told, and is no reason not to serve.
 printf '10.9.0.50 02:00:00:00:00:0a 99999999999\n10.9.0.999 x y\n\0\0\0\n%5000s\n10.1.1.1 02:00:00:00:00:0c 9' x >leases
 start "${full[@]}"

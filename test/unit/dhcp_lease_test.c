@@ -130,7 +130,7 @@ static void the_servers_own_address_is_given_to_nobody(void **state)
 {
 	struct dhcp_leases *leases = *state;
 
-	leases->never = make_ip("10.0.0.10");
+	leases->never[DHCP_NEVER_MAX - 1] = make_ip("10.0.0.10");
 	assert_true(give(leases, a, 0, 100).s_addr);
 	assert_true(give(leases, b, 0, 100).s_addr);
 	assert_int_equal(give(leases, c, 0, 100).s_addr, 0);
