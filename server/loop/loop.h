@@ -15,6 +15,7 @@
 
 #include <ev.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -121,12 +122,33 @@ void loop_signal_stop(struct loop *loop, struct loop_signal *signal);
 struct loop_work;
 typedef void (*loop_work_fn)(struct loop_work *work);
 
+/*
+ * Work that ends together, such as all that waits for the same flush of a disk: where @run has set
+ * work->group, work is not done yet, but is given to the group's @end, in a worker, with all others that
+ * have come so far. What comes meanwhile is the next lot, and keeps no worker waiting.
+ */
+struct loop_group;
+typedef void (*loop_group_fn)(struct loop_work *newest); /* and the others by next */
+
 struct loop_work {
 	struct loop_work *next;
 	struct loop *loop;
+	struct loop_group *group; /* borrowed; NULL when @run begins */
 	loop_work_fn run;
 	loop_work_fn done;
 };
+
+struct loop_group {
+	loop_group_fn end;
+	pthread_mutex_t lock;
+	struct loop_work *newest, *oldest; /* of those that have come */
+	bool busy; /* a worker is in @end */
+};
+
+void loop_group_init(struct loop_group *group, loop_group_fn end);
+
+/* Nothing is in it. */
+void loop_group_finish(struct loop_group *group);
 
 /* Work is begun in the order of its submission. Never fails. */
 void loop_work_submit(struct loop *loop, struct loop_work *work, loop_work_fn run,

@@ -3,8 +3,9 @@
  * Work for threads that may wait. To wake a thread costs both sides more than most work takes, so one
  * wakes as few as possible: whoever submits wakes one worker at most, which wakes the next one if
  * there is still more to do when it has got up; workers that are awake go on with whatever is there.
- * In the other direction the loop is told once, until it looks. Workers sleep at a semaphore, since
- * after pthread_cond_wait(3) each unlock of the mutex is a system call.
+ * In the other direction the loop is told once, until it looks. Of those that wait for the same disk one
+ * worker is enough: a group. Workers sleep at a semaphore, since after pthread_cond_wait(3) each unlock of
+ * the mutex is a system call.
  */
 #include <assert.h>
 #include <errno.h>
@@ -80,17 +81,71 @@ void work_pool_finish(struct work_pool *pool)
 	free(pool->ids);
 }
 
-/* Hands @work to the loop, which is told unless it was already. */
-static void finish(struct loop *loop, struct loop_work *work)
+/* Hands work, from @newest by next to @oldest, to the loop, which is told unless it was already. */
+static void finish(struct loop *loop, struct loop_work *newest, struct loop_work *oldest)
 {
 	struct loop_work *before = atomic_load_explicit(&loop->pool.finished, memory_order_relaxed);
 
 	do
-		work->next = before;
-	while (!atomic_compare_exchange_weak_explicit(&loop->pool.finished, &before, work,
+		oldest->next = before;
+	while (!atomic_compare_exchange_weak_explicit(&loop->pool.finished, &before, newest,
 						      memory_order_release, memory_order_relaxed));
 	if (!before)
 		ev_async_send(loop->ev, &loop->finished);
+}
+
+/* Groups -------------------------------------------------------------------------------------- */
+
+void loop_group_init(struct loop_group *group, loop_group_fn end)
+{
+	memset(group, 0, sizeof(*group));
+	group->end = end;
+	pthread_mutex_init(&group->lock, NULL);
+}
+
+void loop_group_finish(struct loop_group *group)
+{
+	assert(!group->newest && !group->busy);
+	pthread_mutex_destroy(&group->lock);
+}
+
+/*
+ * Ends what is in @group, which is busy. True: there is more by now; else it may be gone as soon as its last
+ * work is finished.
+ */
+static bool end_lot(struct loop *loop, struct loop_group *group)
+{
+	struct loop_work *newest, *oldest;
+	bool more;
+
+	pthread_mutex_lock(&group->lock);
+	newest = TAKE(group->newest);
+	oldest = group->oldest;
+	pthread_mutex_unlock(&group->lock);
+	group->end(newest);
+	pthread_mutex_lock(&group->lock);
+	more = group->newest;
+	group->busy = more;
+	pthread_mutex_unlock(&group->lock);
+	finish(loop, newest, oldest);
+	return more;
+}
+
+/* One more for @group. If nobody ends what is in it, this worker does. */
+static void join(struct loop *loop, struct loop_group *group, struct loop_work *work)
+{
+	bool leads;
+
+	pthread_mutex_lock(&group->lock);
+	work->next = group->newest;
+	group->newest = work;
+	if (!work->next)
+		group->oldest = work;
+	leads = !group->busy;
+	group->busy = true;
+	pthread_mutex_unlock(&group->lock);
+	while (leads)
+		leads = end_lot(loop, group);
 }
 
 /* Whether one more worker is to get up, since there is more to do; the lock is held. */
@@ -102,18 +157,27 @@ static bool wake_locked(struct work_pool *pool)
 	return true;
 }
 
+static void do_work(struct loop_work *work)
+{
+	struct loop *loop = work->loop;
+
+	work->run(work);
+	if (work->group)
+		join(loop, work->group, work);
+	else
+		finish(loop, work, work);
+}
+
 /* Does one piece of work; the lock is held, and let go meanwhile. */
 static void serve_locked(struct work_pool *pool)
 {
 	struct loop_work *work = queue_pop(&pool->waiting);
-	struct loop *loop = work->loop;
 	bool wake = wake_locked(pool);
 
 	pthread_mutex_unlock(&pool->lock);
 	if (wake)
 		sem_post(&pool->wake);
-	work->run(work);
-	finish(loop, work);
+	do_work(work);
 	pthread_mutex_lock(&pool->lock);
 }
 
@@ -174,6 +238,7 @@ void loop_work_submit(struct loop *loop, struct loop_work *work, loop_work_fn ru
 	bool wake;
 
 	work->loop = loop;
+	work->group = NULL;
 	work->run = run;
 	work->done = done;
 	atomic_fetch_add(&pool->unfinished, 1);
@@ -186,8 +251,7 @@ void loop_work_submit(struct loop *loop, struct loop_work *work, loop_work_fn ru
 		log_warn("loop: no thread can be started: the loop waits itself");
 		queue_pop(&pool->waiting);
 		pthread_mutex_unlock(&pool->lock);
-		work->run(work);
-		finish(loop, work);
+		do_work(work);
 		return;
 	}
 	pthread_mutex_unlock(&pool->lock);
@@ -205,7 +269,7 @@ void loop_post(struct loop *loop, struct loop_work *work, loop_work_fn run)
 	work->loop = loop;
 	work->done = run;
 	atomic_fetch_add(&loop->pool.unfinished, 1);
-	finish(loop, work);
+	finish(loop, work, work);
 }
 
 void loop_run_finished(struct loop *loop)

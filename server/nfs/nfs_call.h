@@ -73,6 +73,7 @@ struct nfs_op {
 	struct nfs_running *running; /* of a procedure that changes something; else NULL */
 	struct nfs_outcome
 		outcome; /* of one that changes something; or of the call that came before */
+	bool to_sync; /* what it did has to be durable before it is answered */
 	uint32_t transfer_max; /* bytes that an answer's data may have */
 
 	/* The answer. */

@@ -41,13 +41,14 @@ struct nfs_calls {
 	uint64_t sequence; /* the last one that was given */
 	struct nfs_running *running[BUCKETS]; /* the loop's alone, as is the next one */
 	struct nfs_turns turns;
+	struct loop_group syncs;
 	uint16_t buckets[BUCKETS];
 	struct kept ring[NFS_CALLS];
 	pthread_rwlock_t names;
 	pthread_mutex_t nodes[NODES];
 };
 
-int nfs_calls_create(struct nfs_calls **out)
+int nfs_calls_create(loop_group_fn sync, struct nfs_calls **out)
 {
 	struct nfs_calls *calls = calloc(1, sizeof(*calls));
 	pthread_rwlockattr_t attr;
@@ -55,6 +56,7 @@ int nfs_calls_create(struct nfs_calls **out)
 	if (!calls)
 		return -ENOMEM;
 	pthread_mutex_init(&calls->lock, NULL);
+	loop_group_init(&calls->syncs, sync);
 	pthread_rwlockattr_init(&attr);
 	/* writes of data that keep coming must not keep a name waiting */
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
@@ -74,6 +76,7 @@ void nfs_calls_destroy(struct nfs_calls *calls)
 	for (size_t i = 0; i < NODES; i++)
 		pthread_mutex_destroy(&calls->nodes[i]);
 	pthread_rwlock_destroy(&calls->names);
+	loop_group_finish(&calls->syncs);
 	pthread_mutex_destroy(&calls->lock);
 	free(calls);
 }
@@ -264,6 +267,11 @@ void nfs_calls_end(struct nfs_calls *calls, struct nfs_running *running,
 struct nfs_turns *nfs_calls_turns(struct nfs_calls *calls)
 {
 	return &calls->turns;
+}
+
+struct loop_group *nfs_calls_syncs(struct nfs_calls *calls)
+{
+	return &calls->syncs;
 }
 
 /* Order --------------------------------------------------------------------------------------- */

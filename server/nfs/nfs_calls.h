@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "loop/loop.h"
 #include "nfs/nfs_turns.h"
 #include "tree/tree.h"
 
@@ -45,7 +46,8 @@ struct nfs_running {
 	struct tree_note note;
 };
 
-int nfs_calls_create(struct nfs_calls **out);
+/* @sync makes the changes of a group of calls durable. */
+int nfs_calls_create(loop_group_fn sync, struct nfs_calls **out);
 
 /* Takes what @tree has stored. */
 int nfs_calls_load(struct nfs_calls *calls, struct tree *tree);
@@ -74,6 +76,9 @@ void nfs_calls_end(struct nfs_calls *calls, struct nfs_running *running,
 
 /* Who of the export has a worker. */
 struct nfs_turns *nfs_calls_turns(struct nfs_calls *calls);
+
+/* Those whose change has to become durable before they are answered. */
+struct loop_group *nfs_calls_syncs(struct nfs_calls *calls);
 
 /* From any thread: whether the node @id was made by an EXCLUSIVE create with @verifier. */
 bool nfs_calls_made(struct nfs_calls *calls, uint64_t id, uint64_t verifier);

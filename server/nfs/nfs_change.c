@@ -113,8 +113,7 @@ int nfs_setattr(struct nfs_op *op)
 		err = nfs_set(op, op->id, &attr, &set);
 	nfs_wcc_after(op, op->id, &wcc);
 	nfs_calls_unlock_node(op->lease->export->calls, op->id);
-	if (!err && !out_of_sync)
-		err = tree_sync(op->tree);
+	op->to_sync = !err && !out_of_sync;
 	if (nfs_answer_wcc(op, err, &wcc))
 		return -ENOMEM;
 	if (out_of_sync)
@@ -188,8 +187,7 @@ int nfs_write(struct nfs_op *op)
 		err = write_data(op, &writing);
 	nfs_wcc_after(op, op->id, &wcc);
 	nfs_calls_unlock_node(calls, op->id);
-	if (!err && writing.stable != UNSTABLE)
-		err = tree_sync(op->tree);
+	op->to_sync = !err && writing.stable != UNSTABLE;
 	if (err)
 		return nfs_answer_wcc(op, err, &wcc);
 	p = nfs_answer(op, 0, NFS_WCC_BYTES + 4 * NFS_WORD);
@@ -216,8 +214,7 @@ int nfs_commit(struct nfs_op *op)
 	if (args.bad)
 		return nfs_garbage(op);
 	err = tree_getattr(op->tree, op->id, &attr);
-	if (!err)
-		err = tree_sync(op->tree);
+	op->to_sync = !err;
 	nfs_wcc_unchanged(op, op->id, &wcc);
 	if (err)
 		return nfs_answer_wcc(op, err, &wcc);

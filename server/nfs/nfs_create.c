@@ -147,8 +147,7 @@ static int make_in_order(struct nfs_op *op, const filename3 *wanted, const struc
 		err = make(op, wanted, making);
 	nfs_wcc_after(op, op->id, &wcc);
 	nfs_calls_unlock_names(calls);
-	if (!err)
-		err = tree_sync(op->tree);
+	op->to_sync = !err;
 	return nfs_answer_create(op, err, op->outcome.id, &wcc);
 }
 

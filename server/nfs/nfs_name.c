@@ -66,8 +66,7 @@ static int do_remove(struct nfs_op *op, bool is_dir)
 		err = remove_name(op, &name, is_dir);
 	nfs_wcc_after(op, op->id, &wcc);
 	nfs_calls_unlock_names(calls);
-	if (!err)
-		err = tree_sync(op->tree);
+	op->to_sync = !err;
 	return nfs_answer_wcc(op, err, &wcc);
 }
 
@@ -170,8 +169,7 @@ int nfs_rename(struct nfs_op *op)
 	nfs_wcc_after(op, op->id, &from);
 	nfs_wcc_after(op, renaming.to_dir, &to);
 	nfs_calls_unlock_names(calls);
-	if (!err)
-		err = tree_sync(op->tree);
+	op->to_sync = !err;
 	return nfs_answer_rename(op, err, &from, &to);
 }
 
@@ -224,7 +222,6 @@ int nfs_link(struct nfs_op *op)
 		err = link_name(op, dir, &args->link.name);
 	nfs_wcc_after(op, dir, &wcc);
 	nfs_calls_unlock_names(calls);
-	if (!err)
-		err = tree_sync(op->tree);
+	op->to_sync = !err;
 	return nfs_answer_link(op, err, &wcc);
 }

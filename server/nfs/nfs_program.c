@@ -130,18 +130,35 @@ static void count(const struct job *job)
 		__atomic_fetch_add(&job->op.lease->export->changes, 1, __ATOMIC_RELAXED);
 }
 
+static struct job *job_of(struct loop_work *work)
+{
+	return container_of(work, struct rpc_call, work)->state;
+}
+
 static void run(struct loop_work *work)
 {
-	struct rpc_call *call = container_of(work, struct rpc_call, work);
-	struct job *job = call->state;
+	struct job *job = job_of(work);
 
 	job->err = job->op.procedure->run(&job->op);
+	if (job->op.to_sync && !job->err)
+		work->group = nfs_calls_syncs(job->op.lease->export->calls);
+}
+
+/* They are of one export. */
+void nfs_program_sync(struct loop_work *newest)
+{
+	int err = tree_sync(job_of(newest)->op.tree);
+
+	for (struct loop_work *work = newest; err && work; work = work->next) {
+		struct job *job = job_of(work);
+
+		job->err = nfs_fail(&job->op, err);
+	}
 }
 
 static void run_again(struct loop_work *work)
 {
-	struct rpc_call *call = container_of(work, struct rpc_call, work);
-	struct job *job = call->state;
+	struct job *job = job_of(work);
 
 	job->err = nfs_again(&job->op);
 }
@@ -169,8 +186,7 @@ static void free_job(struct job *job)
 
 static void on_done(struct loop_work *work)
 {
-	struct rpc_call *call = container_of(work, struct rpc_call, work);
-	struct job *job = call->state;
+	struct job *job = job_of(work);
 	struct job *waiting = job->waiting;
 	struct nfs_turn *next = nfs_turns_end(turns_of(job));
 

@@ -223,7 +223,7 @@ void nfs_server_destroy(struct nfs_server *server)
 int nfs_export_start(struct nfs_export *export)
 {
 	struct nfs_calls *calls;
-	int err = nfs_calls_create(&calls);
+	int err = nfs_calls_create(nfs_program_sync, &calls);
 
 	if (err)
 		return err;

@@ -67,6 +67,9 @@ void nfs_program_call(struct rpc_call *call);
 void nfs_program_start(struct rpc_call *call, struct nfs_lease *lease);
 void nfs_program_fail(struct rpc_call *call, int err);
 
+/* In a worker: makes durable what calls of one export have done; their work, linked. */
+void nfs_program_sync(struct loop_work *newest);
+
 /* nfs_ask.c: lets a worker ask for the export of @handle, which is sealed; then goes on with @call. */
 void nfs_ask(struct nfs_server *server, struct rpc_call *call,
 	     const uint8_t handle[NFS_HANDLE_BYTES]);

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <net/if.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -251,6 +252,44 @@ static void work_begins_in_the_order_of_its_submission(void)
 	submit(MANY, run_quickly);
 	loop_run(loop);
 	assert(begun == MANY && out_of_order == 0);
+}
+
+/* Groups: the first lot ends when all others have run, which wait for no worker meanwhile. */
+static struct loop_group group;
+static unsigned int lots;
+static unsigned int ended;
+
+static void end_lot(struct loop_work *newest)
+{
+	bool all = false;
+
+	assert(!loop_is_here(loop));
+	lots++;
+	for (struct loop_work *work = newest; work; work = work->next)
+		ended++;
+	while (!all) {
+		pthread_mutex_lock(&lock);
+		all = begun == MANY;
+		pthread_mutex_unlock(&lock);
+		sched_yield();
+	}
+}
+
+static void run_in_group(struct loop_work *work)
+{
+	run_quickly(work);
+	work->group = &group;
+}
+
+static void work_of_a_group_waits_for_one_worker_alone(void)
+{
+	loop_group_init(&group, end_lot);
+	submit(MANY, run_in_group);
+	loop_run(loop);
+	assert(begun == MANY && ended == MANY);
+	/* a few may be between their run and the group when the first lot ends */
+	assert(lots <= 1 + WORKERS);
+	loop_group_finish(&group);
 }
 
 static void resubmit(struct loop_work *work)
@@ -668,6 +707,7 @@ static const struct check {
 	CHECK(workers_start_when_they_are_needed),
 	CHECK(all_workers_work_where_all_are_needed),
 	CHECK(work_begins_in_the_order_of_its_submission),
+	CHECK(work_of_a_group_waits_for_one_worker_alone),
 	CHECK(work_may_be_submitted_again_when_it_is_done),
 	CHECK(posts_arrive_from_any_thread),
 	CHECK(signals_come_to_the_loop_alone),

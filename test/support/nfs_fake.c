@@ -145,6 +145,9 @@ static void do_work(struct loop_work *work)
 
 	assert(wait_allowed());
 	work->run(work);
+	work->next = NULL;
+	if (work->group)
+		work->group->end(work);
 	done(work);
 }
 
@@ -153,6 +156,7 @@ void loop_work_submit(struct loop *loop, struct loop_work *work, loop_work_fn ru
 {
 	(void)loop;
 	submitted++;
+	work->group = NULL;
 	work->run = run;
 	work->done = done;
 	work->next = NULL;
@@ -168,6 +172,16 @@ unsigned int loop_workers(const struct loop *loop)
 {
 	(void)loop;
 	return FAKE_WORKERS;
+}
+
+void loop_group_init(struct loop_group *group, loop_group_fn end)
+{
+	group->end = end;
+}
+
+void loop_group_finish(struct loop_group *group)
+{
+	(void)group;
 }
 
 void fake_work_defer(bool defer)

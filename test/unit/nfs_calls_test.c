@@ -49,7 +49,7 @@ static void a_call_under_way_is_known(void **state)
 	struct nfs_calls *calls;
 
 	(void)state;
-	assert_int_equal(nfs_calls_create(&calls), 0);
+	assert_int_equal(nfs_calls_create(NULL, &calls), 0);
 	assert_int_equal(begin(calls, &a, true, &out), NFS_CALL_IS_NEW);
 	assert_int_equal(nfs_calls_begin(calls, &b, true, &other, &out), NFS_CALL_IS_RUNNING);
 	assert_ptr_equal(other, &a);
@@ -67,7 +67,7 @@ static void an_outcome_is_known_until_it_is_pushed_out(void **state)
 	struct nfs_calls *calls;
 
 	(void)state;
-	assert_int_equal(nfs_calls_create(&calls), 0);
+	assert_int_equal(nfs_calls_create(NULL, &calls), 0);
 	carry_out(calls, 1, 17);
 	assert_true(is_done(calls, 1, &out));
 	assert_int_equal(out.status, 17);
@@ -88,7 +88,7 @@ static void only_the_very_same_call_is_the_same(void **state)
 	struct nfs_calls *calls;
 
 	(void)state;
-	assert_int_equal(nfs_calls_create(&calls), 0);
+	assert_int_equal(nfs_calls_create(NULL, &calls), 0);
 	carry_out(calls, 1, 0);
 	for (size_t i = 0; i < ARRAY_SIZE(each); i++)
 		each[i] = running_of(1);
@@ -109,7 +109,7 @@ static void what_is_not_to_be_kept_is_forgotten(void **state)
 	struct nfs_calls *calls;
 
 	(void)state;
-	assert_int_equal(nfs_calls_create(&calls), 0);
+	assert_int_equal(nfs_calls_create(NULL, &calls), 0);
 	assert_int_equal(begin(calls, &running, false, &out), NFS_CALL_IS_NEW);
 	nfs_calls_end(calls, &running, &outcome);
 	assert_false(is_done(calls, 1, &out));
@@ -124,7 +124,7 @@ static void an_exclusive_create_is_known_by_node_and_verifier(void **state)
 	struct nfs_calls *calls;
 
 	(void)state;
-	assert_int_equal(nfs_calls_create(&calls), 0);
+	assert_int_equal(nfs_calls_create(NULL, &calls), 0);
 	assert_int_equal(begin(calls, &running, true, &out), NFS_CALL_IS_NEW);
 	nfs_calls_end(calls, &running, &outcome);
 	assert_true(nfs_calls_made(calls, 5, 99));
@@ -163,7 +163,7 @@ static void outcomes_come_back_from_notes(void **state)
 	struct nfs_calls *calls;
 
 	(void)state;
-	assert_int_equal(nfs_calls_create(&calls), 0);
+	assert_int_equal(nfs_calls_create(NULL, &calls), 0);
 	for (size_t i = 0; i < 3; i++) {
 		assert_int_equal(begin(calls, &running[i], true, &out), NFS_CALL_IS_NEW);
 		if (i == 1)
@@ -179,7 +179,7 @@ static void outcomes_come_back_from_notes(void **state)
 	memset(noted.notes[4].bytes, 0xff, TREE_NOTE_BYTES);
 	noted.notes[5] = noted.notes[0];
 	noted.notes[5].slot++;
-	assert_int_equal(nfs_calls_create(&calls), 0);
+	assert_int_equal(nfs_calls_create(NULL, &calls), 0);
 	assert_int_equal(nfs_calls_load(calls, &noted.base), 0);
 	assert_true(is_done(calls, 1, &out));
 	assert_int_equal(out.status, 0);

@@ -7,6 +7,7 @@
 #include "base/wait.h"
 #include "nfs/nfs_handle.h"
 #include "nfs/nfs_server.h"
+#include "store/store_memory.h"
 #include "support/flaky_tree.h"
 #include "support/nfs_fake.h"
 
@@ -20,6 +21,7 @@ struct world {
 	int error; /* what it says then; 0: the export */
 	bool waits; /* it would have to wait */
 	struct flaky_tree *flaky; /* the overlay's lower tree */
+	struct store *store; /* the overlay's */
 };
 
 static int on_mount(void *ctx, const char *path, const struct sockaddr_in *peer,
@@ -73,7 +75,9 @@ static int set_up(void **state)
 	flaky = flaky_tree_open(fixture_lower(&w.f), 0);
 	assert_non_null(flaky);
 	w.flaky = flaky_tree_of(flaky);
-	w.f.tree = fixture_overlay(flaky);
+	assert_int_equal(store_memory_create(&w.store), 0);
+	assert_int_equal(overlay_format(w.store, flaky, 0), 0);
+	assert_int_equal(overlay_open(w.store, flaky, &w.f.tree), 0);
 	w.export.tree = w.f.tree;
 	memcpy(w.export.uuid, "a uuid of a test", NFS_UUID_BYTES);
 	w.export.epoch = 3;
@@ -378,6 +382,30 @@ static void calls_that_may_be_repeated_are_carried_out_again(void **state)
 	assert_int_equal(w->export.changes, 2);
 }
 
+static void what_does_not_become_durable_has_failed(void **state)
+{
+	struct world *w = *state;
+	struct fake_call call;
+	struct args args;
+
+	store_memory_fail(w->store, STORE_MEMORY_APPLY, 0, -ENOSPC);
+	create_args(w, &args, "new");
+	init(&call, 9, 8, &args);
+	fake_call_make(&call);
+	assert_int_equal(status_of(&call), NFS3ERR_NOSPC);
+	/* and wcc_data without attributes */
+	assert_int_equal(call.len, 3 * NFS_WORD);
+	fake_call_finish(&call);
+	assert_int_equal(w->export.changes, 0);
+
+	store_memory_fail(w->store, STORE_MEMORY_APPLY, 0, 0);
+	add_words(begin_args(w, &args, w->f.fstab), 3, 0);
+	init(&call, 10, 21, &args);
+	fake_call_make(&call);
+	assert_int_equal(status_of(&call), NFS3_OK);
+	fake_call_finish(&call);
+}
+
 static void a_connection_keeps_its_export_until_it_is_gone(void **state)
 {
 	struct world *w = *state;
@@ -614,6 +642,7 @@ int main(void)
 		TEST(a_call_that_comes_again_by_another_connection_is_answered_there),
 		TEST(one_export_leaves_workers_to_others),
 		TEST(calls_that_may_be_repeated_are_carried_out_again),
+		TEST(what_does_not_become_durable_has_failed),
 		TEST(a_connection_keeps_its_export_until_it_is_gone),
 		TEST(an_export_that_is_to_end_is_forgotten_by_all_connections),
 		TEST(the_site_may_wait_in_a_worker),
