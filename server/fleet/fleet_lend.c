@@ -7,6 +7,12 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/wait.h"
+
+/* How long and how many of a Pi wait for its overlay. */
+#define LENT_WAIT_MS 20000u
+#define LENT_POLL_MS 50
+#define LENT_WAITING_MAX 2u
 
 /* How long a Pi that had its tree in use when that was lent may be silent and still be up. */
 #define SILENT_MS 60000u
@@ -121,4 +127,26 @@ void fleet_take_back(struct fleet *fleet, const void *borrower)
 	}
 	fleet_unlock(fleet);
 	free(loan);
+}
+
+int fleet_tree_await(struct fleet *fleet, struct fleet_pi *pi, bool make, struct fleet_tree **out)
+{
+	const struct timespec pause = {.tv_nsec = LENT_POLL_MS * 1000000L};
+	const uint64_t start = fleet_ms();
+	int err = fleet_tree_open(fleet, pi, make, out);
+	bool waits;
+
+	if (err != -EAGAIN || !wait_allowed())
+		return err;
+	pthread_mutex_lock(&fleet->lock);
+	waits = pi->awaiting++ < LENT_WAITING_MAX;
+	fleet_unlock(fleet);
+	while (waits && err == -EAGAIN && fleet_ms() - start < LENT_WAIT_MS) {
+		nanosleep(&pause, NULL);
+		err = fleet_tree_open(fleet, pi, make, out);
+	}
+	pthread_mutex_lock(&fleet->lock);
+	pi->awaiting--;
+	fleet_unlock(fleet);
+	return err;
 }

@@ -8,11 +8,6 @@
 
 #include "base/log.h"
 
-/* For `bramble overlay`; clients ask again after about as long. */
-#define LENT_WAIT_MS 20000u
-#define LENT_POLL_MS 50
-#define LENT_MOUNTS_MAX 2u
-
 static int refuse(struct fleet *fleet, const char *id, const struct fleet_peer *peer,
 		  const char *why)
 {
@@ -85,32 +80,6 @@ static int walk(struct fleet_tree *tree, const char *rest, uint64_t *out_id)
 	return *rest ? tree_walk(tree->export.tree, rest, true, out_id) : 0;
 }
 
-/*
- * MOUNT has no word for "come again": whoever wants a tree that is lent waits for it, but not so many
- * that no worker is left for the other Pis.
- */
-static int open_tree(struct fleet *fleet, struct fleet_pi *pi, struct fleet_tree **out)
-{
-	const struct timespec pause = {.tv_nsec = LENT_POLL_MS * 1000000L};
-	const uint64_t start = fleet_ms();
-	int err = fleet_tree_open(fleet, pi, true, out);
-	bool waits;
-
-	if (err != -EAGAIN)
-		return err;
-	pthread_mutex_lock(&fleet->lock);
-	waits = pi->mounting++ < LENT_MOUNTS_MAX;
-	fleet_unlock(fleet);
-	while (waits && err == -EAGAIN && fleet_ms() - start < LENT_WAIT_MS) {
-		nanosleep(&pause, NULL);
-		err = fleet_tree_open(fleet, pi, true, out);
-	}
-	pthread_mutex_lock(&fleet->lock);
-	pi->mounting--;
-	fleet_unlock(fleet);
-	return err;
-}
-
 /* Who has the overlay must be known after a crash, or its handles would be nobody's. */
 static int remember(struct fleet *fleet, struct fleet_pi *pi)
 {
@@ -137,7 +106,7 @@ static int mount_tree(struct fleet *fleet, struct fleet_pi *pi, const char *rest
 		      const struct sockaddr_in *peer, struct nfs_export **out, uint64_t *out_id)
 {
 	struct fleet_tree *tree = NULL;
-	int err = open_tree(fleet, pi, &tree);
+	int err = fleet_tree_await(fleet, pi, true, &tree);
 
 	if (err)
 		return err;

@@ -93,7 +93,7 @@ struct fleet_pi {
 	struct fleet_tree *tree; /* its own, open or being opened; NULL */
 	unsigned int lent; /* to how many: it is not to be opened meanwhile */
 	unsigned int waiting; /* calls that wait for it to be opened again */
-	unsigned int mounting; /* MNTs that do so */
+	unsigned int awaiting; /* MNTs and requests of TFTP that do so for longer */
 	uint64_t dropped_ms; /* when its tree was closed while it had it in use; 0: not so */
 	uint64_t absent_ms; /* when it was found that it has none; 0: not known */
 	int failed; /* why it could not be opened; 0: it could */
@@ -320,6 +320,12 @@ bool fleet_is_other(const struct fleet_pi *pi, const struct pi_mac *mac);
  * that is to be renewed. -ENOENT: there is none. -EAGAIN: waiting is forbidden, or it is lent.
  */
 int fleet_tree_open(struct fleet *fleet, struct fleet_pi *pi, bool make, struct fleet_tree **out);
+
+/*
+ * fleet_lend.c: the same for those who have no word for "come again": waits for a tree that is lent, but not so
+ * many do that no worker is left for the other Pis. -EAGAIN: it still is.
+ */
+int fleet_tree_await(struct fleet *fleet, struct fleet_pi *pi, bool make, struct fleet_tree **out);
 
 void fleet_tree_put(struct fleet *fleet, struct fleet_tree *tree);
 

@@ -152,7 +152,7 @@ static int open_trees(struct fleet *fleet, const struct asked *asked, struct fle
 	int err = -ENOENT;
 
 	if (asked->kept)
-		err = fleet_tree_open(fleet, asked->pi, false, out_own);
+		err = fleet_tree_await(fleet, asked->pi, false, out_own);
 	if (err && err != -ENOENT)
 		return err;
 	return fleet_tree_share(fleet, asked->image, asked->base, out_shared);

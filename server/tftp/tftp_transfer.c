@@ -329,6 +329,12 @@ static const char *error_text(int err)
 	}
 }
 
+/* Whether the file may be opened later: who is answered nothing asks again. An error is the end for a boot ROM. */
+static bool is_passing(int err)
+{
+	return err == -EAGAIN || err == -ENOMEM || err == -EMFILE || err == -ENFILE;
+}
+
 /* Bytes of the longest packet on the way to the client. */
 static uint32_t path_mtu(const struct tftp_transfer *t)
 {
@@ -360,8 +366,12 @@ static void opened(struct tftp_transfer *t, int err)
 	uint64_t last = TFTP_LAST_UNKNOWN;
 	bool offer;
 
-	if (err) {
+	if (is_passing(err))
+		log_debug("tftp: %s: cannot be opened at present: %s", t->request.name,
+			  strerror(-err));
+	else if (err)
 		send_error(t, error_code(err), error_text(err));
+	if (err) {
 		tftp_transfer_end(t, TFTP_OUTCOME_ERROR);
 		return;
 	}

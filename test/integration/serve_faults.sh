@@ -136,6 +136,15 @@ asks 1 lend 0000cccc
 bramble pi add 0000cccc
 asks 0 return
 
+# TFTP waits for an overlay that is lent: of an error, a boot ROM thinks that there is no such file.
+asks 0 lend 0000aaaa
+get 0000aaaa/config.txt >waited &
+getting=$!
+sleep 2
+asks 0 return
+wait "$getting" || fail "a file was refused because the overlay was lent"
+[ -s waited ] || fail "a file of an overlay that was lent came empty"
+
 # What it is told when its image is gone is no farewell.
 mv "$image" "$work/away.img"
 asks 0 lend 0000aaaa
