@@ -52,6 +52,8 @@ static void on_forget(void *ctx, struct nfs_export *export)
 
 	if (d->nfs)
 		nfs_server_forget(d->nfs, export);
+	if (d->tftp)
+		tftp_server_forget(d->tftp, fleet_tftp_is_of, export);
 }
 
 /* Servers -------------------------------------------------------------------------------------- */

@@ -69,11 +69,14 @@ struct dhcp_site fleet_dhcp_site(struct fleet *fleet);
 struct tftp_source fleet_tftp_source(struct fleet *fleet);
 struct nfs_site fleet_nfs_site(struct fleet *fleet);
 
+/* Whether @file, of the fleet's tftp_source, belongs to @export, a struct nfs_export. */
+bool fleet_tftp_is_of(void *export, const struct tftp_file *file);
+
 /* What the fleet tells of, on the loop. */
 struct fleet_hooks {
 	/* A Pi begins to load files: its ROM need not be kicked any more. */
 	void (*loading)(void *ctx, const uint8_t mac[DHCP_MAC_BYTES]);
-	/* An export is to be ended: see nfs_server_forget. */
+	/* An export is to be ended: see nfs_server_forget, and tftp_server_forget with fleet_tftp_is_of. */
 	void (*forget)(void *ctx, struct nfs_export *export);
 	void *ctx;
 };

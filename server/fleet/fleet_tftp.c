@@ -291,6 +291,13 @@ static void close_request(void *ctx, const struct tftp_request *request, struct 
 		fleet_tidy(fleet);
 }
 
+bool fleet_tftp_is_of(void *export, const struct tftp_file *out)
+{
+	const struct fleet_file *file = out->owner;
+
+	return &file->tree->export == export;
+}
+
 struct tftp_source fleet_tftp_source(struct fleet *fleet)
 {
 	return (struct tftp_source){.open = open_request, .close = close_request, .ctx = fleet};

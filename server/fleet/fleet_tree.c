@@ -12,11 +12,15 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/checked.h"
 #include "base/log.h"
 #include "base/wait.h"
 
 /* How long a tree stays open that nobody uses. */
 #define IDLE_MS 60000u
+
+/* How often those who use a tree that is to be closed are told so. */
+#define FORGET_AGAIN_MS 200u
 
 /* How long how many calls of a Pi wait for an overlay that is lent. The others come again later. */
 #define LENT_WAIT_MS 1000u
@@ -376,7 +380,7 @@ void fleet_tree_put(struct fleet *fleet, struct fleet_tree *tree)
 
 /* Closing ------------------------------------------------------------------------------------ */
 
-/* On the loop: connections have kept the export between their calls. */
+/* On the loop: connections have kept the export between their calls, and TFTP has for as long as a Pi loads a file. */
 static void forget(struct loop_work *work)
 {
 	struct fleet_tree *tree = (void *)((char *)work - offsetof(struct fleet_tree, forgetting));
@@ -392,15 +396,19 @@ static void forget(struct loop_work *work)
 /* With the lock held: waits until nobody uses the tree, which is closing. */
 static int wait_for_users(struct fleet *fleet, struct fleet_tree *tree, unsigned int wait_ms)
 {
-	uint64_t until = fleet_ms() + wait_ms;
+	uint64_t now = fleet_ms();
+	uint64_t until = now + wait_ms;
 
-	if (fleet->hooks.forget && !tree->forgets) {
-		tree->fleet = fleet;
-		tree->forgets = true;
-		loop_post(fleet->loop, &tree->forgetting, forget);
+	while ((tree->users || tree->forgets) && now < until) {
+		/* again and again: a file may just be being opened */
+		if (fleet->hooks.forget && !tree->forgets) {
+			tree->fleet = fleet;
+			tree->forgets = true;
+			loop_post(fleet->loop, &tree->forgetting, forget);
+		}
+		wait_until(fleet, min_u64(until, now + FORGET_AGAIN_MS));
+		now = fleet_ms();
 	}
-	while ((tree->users || tree->forgets) && fleet_ms() < until)
-		wait_until(fleet, until);
 	return tree->users || tree->forgets ? -EBUSY : 0;
 }
 

@@ -78,6 +78,10 @@ int tftp_server_create(struct loop *loop, const struct tftp_options *options,
 		       const struct tftp_source *source, struct tftp_server **out);
 uint16_t tftp_server_port(const struct tftp_server *server);
 
+/* Gives up the transfers of the files that @is_meant says, as if the client had asked for no more of them. */
+void tftp_server_forget(struct tftp_server *server,
+			bool (*is_meant)(void *ctx, const struct tftp_file *file), void *ctx);
+
 /*
  * Gives up all transfers. A file that a worker is opening or reading is closed when that is done: the
  * loop has to run until then, and the source's ctx must be there. Accepts NULL.

@@ -201,6 +201,20 @@ uint16_t tftp_server_port(const struct tftp_server *server)
 	return ntohs(address.sin_port);
 }
 
+void tftp_server_forget(struct tftp_server *server,
+			bool (*is_meant)(void *ctx, const struct tftp_file *file), void *ctx)
+{
+	for (size_t i = 0; i < TFTP_BUCKETS; i++) {
+		struct tftp_transfer *next;
+
+		for (struct tftp_transfer *t = server->buckets[i]; t; t = next) {
+			next = t->next;
+			if (t->is_open && is_meant(ctx, &t->file))
+				tftp_transfer_end(t, TFTP_OUTCOME_EARLY);
+		}
+	}
+}
+
 void tftp_server_destroy(struct tftp_server *server)
 {
 	if (!server)

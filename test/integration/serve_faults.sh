@@ -144,6 +144,17 @@ sleep 2
 asks 0 return
 wait "$getting" || fail "a file was refused because the overlay was lent"
 [ -s waited ] || fail "a file of an overlay that was lent came empty"
+# Nor does a transfer, whose Pi may have vanished, keep it from being lent.
+python3 - <<'PYTHON'
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(60)
+s.sendto(b"\0\x010000aaaa/kernel8.img\0octet\0tsize\x000\0", ("127.0.0.1", 16069))
+assert s.recv(2000)[:2] == b"\0\x06"
+PYTHON
+asks 0 lend 0000aaaa
+asks 0 return
+comes_to 0 getattr
 
 # What it is told when its image is gone is no farewell.
 mv "$image" "$work/away.img"
