@@ -182,7 +182,7 @@ for layout in bookworm bullseye trixie ubuntu gpt; do
 
 	# all of it once
 	sed '/^$/,$d' report-$layout >report
-	expect 0 provision_overlay --before report "$state" pi.img golden-$layout 036cb716
+	expect 0 provision_overlay --name kitchen --before report "$state" pi.img golden-$layout 036cb716
 	cmp out report-$layout || fail "$layout: another report"
 	open golden-$layout
 	cmp machine-id mnt/etc/machine-id || fail "$layout: provisioned twice"
