@@ -122,7 +122,11 @@ struct rpc_limits {
 	unsigned int calls_max; /* of one connection under way; more are not read */
 	size_t unsent_max; /* bytes of answers of one connection; above, nothing is read */
 	unsigned int connections_max; /* above, the one that was idle longest is closed */
-	size_t memory_max; /* bytes of all calls and answers; above, less is read, and some end */
+	/*
+	 * Bytes of all calls and answers. Above, calls are taken one at a time, little is read, and
+	 * connections end that do not get on.
+	 */
+	size_t memory_max;
 };
 #define RPC_LIMITS_DEFAULT                                                                         \
 	{                                                                                          \

@@ -27,6 +27,8 @@
 #define TURN_MS 5u
 /* Who did not get on for so long holds its memory in vain. */
 #define STALL_MS 3000u
+/* How often it is looked for those, and for who may go on, while too much memory is in use. */
+#define MEMORY_MS 50u
 
 static void note(const struct rpc_conn *conn, const char *what)
 {
@@ -129,16 +131,40 @@ static bool is_full(struct rpc_server *server)
 	return rpc_pool_used(&server->pool) > server->limits.memory_max;
 }
 
-/* Whether one more call may be taken. */
-static bool may_take(const struct rpc_conn *conn)
+/*
+ * Whether one more call may be taken as far as memory goes. Where too much is in use, one call at a time is taken
+ * by those who owe no answer, so that what has come in gets less; but not if even the reserve is in use.
+ */
+static bool has_memory(const struct rpc_conn *conn)
+{
+	struct rpc_server *server = conn->server;
+	size_t max = server->limits.memory_max;
+
+	if (!is_full(server))
+		return true;
+	return server->calls == 0 && !conn->out.first &&
+	       rpc_pool_used(&server->pool) <= max + max / 8 + RPC_REPLY_MAX;
+}
+
+/* Whether it may have more calls and answers than it has. */
+static bool may_go_on(const struct rpc_conn *conn)
 {
 	const struct rpc_limits *limits = &conn->server->limits;
 
-	/* one that has something under way will be looked at again */
-	if ((conn->calls.count || conn->out.first) && is_full(conn->server))
-		return false;
 	return !conn->broken && !conn->server->quiet && conn->calls.count < limits->calls_max &&
 	       conn->out.unsent <= limits->unsent_max;
+}
+
+/* Whether one more call may be taken. */
+static bool may_take(const struct rpc_conn *conn)
+{
+	return may_go_on(conn) && has_memory(conn);
+}
+
+/* Bytes that were received and not taken. */
+static size_t rest_len(const struct rpc_conn *conn)
+{
+	return conn->in_end - conn->in_pos + conn->record.len;
 }
 
 /* Bytes that a buffer must have for the record that is coming in, and to read some more. */
@@ -184,6 +210,21 @@ static bool move_to_buffer(struct rpc_conn *conn, size_t size)
 	return true;
 }
 
+/* Room to read a little into, which a small call fits in. 0, -ENOMEM, or -EAGAIN: it has to wait. */
+static int make_little_room(struct rpc_conn *conn)
+{
+	if (!conn->in)
+		return move_to_buffer(conn, RPC_BUFFER_SMALL) ? 0 : -ENOMEM;
+	if (conn->in->size > conn->in_end)
+		return 0;
+	if (rest_len(conn) <= SMALL_REST)
+		return move_to_buffer(conn, RPC_BUFFER_SMALL) ? 0 : -ENOMEM;
+	/* calls that are under way may have their arguments here */
+	if (conn->in->refs == 1)
+		move_rest(conn, conn->in);
+	return conn->in->size > conn->in_end ? 0 : -EAGAIN;
+}
+
 /* Room to read into. */
 static bool make_room(struct rpc_conn *conn)
 {
@@ -203,32 +244,22 @@ static bool make_room(struct rpc_conn *conn)
 	return true;
 }
 
-/* Where too much memory is in use, a connection ends that holds some, and gets on with nothing. */
-static void save_memory(const struct rpc_conn *present)
-{
-	struct rpc_server *server = present->server;
-	uint64_t now = loop_now(server->loop);
-
-	if (!is_full(server))
-		return;
-	for (struct rpc_conn *conn = server->oldest; conn; conn = conn->newer) {
-		if (conn == present || conn->calls.count || (!conn->in && !conn->out.first) ||
-		    now - conn->moved_ms < STALL_MS)
-			continue;
-		note(conn, "too much memory is in use: this one holds some in vain");
-		rpc_conn_close(conn);
-		return;
-	}
-}
-
 static void receive(struct rpc_conn *conn)
 {
 	ssize_t got;
+	int err;
 
-	save_memory(conn);
 	if (!conn->in)
 		conn->moved_ms = loop_now(conn->server->loop);
-	if (!make_room(conn)) {
+	if (is_full(conn->server))
+		err = make_little_room(conn);
+	else
+		err = make_room(conn) ? 0 : -ENOMEM;
+	if (err == -EAGAIN) {
+		conn->wants_room = true;
+		return;
+	}
+	if (err) {
 		note(conn, "no memory to receive");
 		conn->broken = true;
 		return;
@@ -249,7 +280,7 @@ static void receive(struct rpc_conn *conn)
 /* Keeps no more than it needs of the buffer of the input. */
 static void keep_rest(struct rpc_conn *conn)
 {
-	size_t rest = conn->in_end - conn->in_pos + conn->record.len;
+	size_t rest = rest_len(conn);
 
 	if (rest == 0 && !conn->record.begun)
 		give_input_back(conn);
@@ -269,6 +300,8 @@ static void send_out(struct rpc_conn *conn)
 		conn->moved_ms = loop_now(conn->server->loop);
 	if (err == -EAGAIN) {
 		conn->blocked = true;
+		/* a worker may have been at the answer for long */
+		conn->moved_ms = loop_now(conn->server->loop);
 	} else if (err) {
 		note_error(conn, -err);
 		conn->broken = true;
@@ -286,7 +319,7 @@ static void take_calls(struct rpc_conn *conn)
 	struct rpc_record *record = &conn->record;
 
 	conn->more = conn->in != NULL;
-	while (conn->more && may_take(conn)) {
+	while (conn->more && may_go_on(conn)) {
 		struct rpc_buffer *in = conn->in;
 
 		switch (rpc_record_next(record, in->data, &conn->in_pos, conn->in_end,
@@ -300,6 +333,8 @@ static void take_calls(struct rpc_conn *conn)
 			conn->broken = true;
 			break;
 		case RPC_RECORD_READY:
+			if (!has_memory(conn))
+				return;
 			if (!rpc_call_from_conn(conn, in, in->data + record->body, record->len)) {
 				note(conn, "a record is no call");
 				conn->broken = true;
@@ -313,6 +348,60 @@ static void take_calls(struct rpc_conn *conn)
 		if (!has_turn(conn))
 			return;
 	}
+}
+
+/* Memory ------------------------------------------------------------------------------------- */
+
+/* Whether it holds memory, and cannot get on for what its peer does, or does not. */
+static bool is_stalled(const struct rpc_conn *conn)
+{
+	return conn->out.first || (conn->in && !conn->more && !conn->wants_room);
+}
+
+/*
+ * Ends connections that hold memory in vain for too long until it is enough: those that are @stalled, or any
+ * that have no call under way.
+ */
+static void save_memory(struct rpc_server *server, bool stalled)
+{
+	uint64_t now = loop_now(server->loop);
+	struct rpc_conn *next;
+
+	for (struct rpc_conn *conn = server->oldest; conn && is_full(server); conn = next) {
+		next = conn->newer;
+		if (conn->calls.count || (!conn->in && !conn->out.first) ||
+		    now - conn->moved_ms < STALL_MS || (stalled && !is_stalled(conn)))
+			continue;
+		note(conn, "too much memory is in use: this one holds some in vain");
+		rpc_conn_close(conn);
+	}
+}
+
+static void on_memory(struct loop_timer *timer)
+{
+	struct rpc_server *server = container_of(timer, struct rpc_server, memory);
+
+	save_memory(server, true);
+	/* nobody is at work: those who wait are all that is left */
+	if (server->calls == 0)
+		save_memory(server, false);
+	for (struct rpc_conn *conn = server->newest; conn; conn = conn->older) {
+		if (conn->wants_room && !is_full(server)) {
+			conn->wants_room = false;
+			conn->moved_ms = loop_now(server->loop);
+			rpc_conn_settle_later(conn);
+		} else if (conn->more) {
+			rpc_conn_settle_later(conn);
+		}
+	}
+	if (is_full(server))
+		loop_timer_start(server->loop, timer, MEMORY_MS, on_memory);
+}
+
+static void watch_memory(struct rpc_server *server)
+{
+	if (is_full(server) && !loop_timer_runs(&server->memory))
+		loop_timer_start(server->loop, &server->memory, MEMORY_MS, on_memory);
 }
 
 static void on_next_turn(struct loop_timer *timer);
@@ -337,9 +426,10 @@ static void settle(struct rpc_conn *conn)
 	}
 	if (conn->blocked)
 		events |= LOOP_WRITE;
-	if (!conn->ended && !conn->more && may_take(conn))
+	if (!conn->ended && !conn->more && !conn->wants_room && may_go_on(conn))
 		events |= LOOP_READ;
 	loop_io_change(&conn->io, events);
+	watch_memory(conn->server);
 	if (conn->more && may_take(conn))
 		loop_timer_start(conn->server->loop, &conn->next_turn, 0, on_next_turn);
 }

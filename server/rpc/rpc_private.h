@@ -54,6 +54,7 @@ struct rpc_conn {
 	uint64_t turn_ends_ms; /* by loop_clock: until then its calls are carried out */
 	uint64_t moved_ms; /* when it got on last: a call was complete, or an answer was taken */
 	bool more; /* there may be whole records in @in */
+	bool wants_room; /* it waits for memory to receive into */
 	bool ended; /* the peer sends nothing more */
 	bool broken; /* to be closed */
 	bool blocked; /* the socket takes nothing at present */
@@ -82,6 +83,7 @@ struct rpc_server {
 	struct rpc_limits limits;
 	struct rpc_pool pool;
 	struct loop_timer trim;
+	struct loop_timer memory; /* while too much is in use */
 	struct rpc_box *free_boxes;
 	unsigned int free_boxes_count;
 	unsigned int calls; /* under way */

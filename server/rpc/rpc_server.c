@@ -171,6 +171,7 @@ void rpc_server_destroy(struct rpc_server *server)
 		free(udp);
 	}
 	loop_timer_stop(&server->trim);
+	loop_timer_stop(&server->memory);
 	rpc_boxes_free(server);
 	rpc_pool_finish(&server->pool);
 	free(server);

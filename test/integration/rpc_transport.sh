@@ -24,7 +24,7 @@ serve() {
 	fail "no server: $(cat server.log)"
 }
 
-torture() { python3 "$BRAMBLE_SOURCE/test/support/rpc_torture.py" "$port" file "$@"; }
+torture() { RPC_SERVER=$server python3 "$BRAMBLE_SOURCE/test/support/rpc_torture.py" "$port" file "$@"; }
 
 # ended: the server ends by itself when it is told to
 ended() {
@@ -54,7 +54,8 @@ torture limits_hold oldest_idle_connection_makes_room
 ended
 
 serve file 8000000 128 100 8000000
-torture half_calls_end_where_memory_is_short calls_wait_where_memory_is_short
+torture half_calls_end_where_memory_is_short calls_wait_where_memory_is_short \
+	those_who_do_not_read_fill_no_memory
 ended
 
 serve file
