@@ -188,6 +188,16 @@ int daemon_ports_take(struct daemon_ports *ports, enum daemon_port port)
 	return fd < 0 ? 0 : fd;
 }
 
+void daemon_ports_drop(struct daemon_ports *ports, enum daemon_port port)
+{
+	struct daemon_socket *socket = &ports->sockets[port];
+
+	if (socket->fd >= 0)
+		close(socket->fd);
+	socket->fd = -1;
+	socket->port = 0;
+}
+
 void daemon_ports_close(struct daemon_ports *ports)
 {
 	for (int i = 0; i < DAEMON_PORTS; i++) {

@@ -60,6 +60,9 @@ void daemon_ports_close(struct daemon_ports *ports);
 /* Hands the socket on; 0: there is none. */
 int daemon_ports_take(struct daemon_ports *ports, enum daemon_port port);
 
+/* Closes the socket, if it was not handed on, and does without. */
+void daemon_ports_drop(struct daemon_ports *ports, enum daemon_port port);
+
 /* daemon_listen.c: fills in what systemd has opened. */
 void daemon_listen_fds(struct daemon_ports *ports, const bool wanted[DAEMON_PORTS]);
 

@@ -117,6 +117,9 @@ static int start_portmap(struct daemon *d)
 		return nfs_server_portmap(d->nfs, &address,
 					  daemon_ports_take(&d->ports, DAEMON_PORTMAP_TCP),
 					  daemon_ports_take(&d->ports, DAEMON_PORTMAP_UDP));
+	/* one of them is of no use, and whoever asks there would wait for nothing */
+	daemon_ports_drop(&d->ports, DAEMON_PORTMAP_TCP);
+	daemon_ports_drop(&d->ports, DAEMON_PORTMAP_UDP);
 	if (d->configs->config.portmap_port == PORTMAP_PORT &&
 	    (tcp->err == -EADDRINUSE || udp->err == -EADDRINUSE))
 		return nfs_server_register(d->nfs);
@@ -159,9 +162,10 @@ static int start_nfs(struct daemon *d)
 static bool has_port_mapper(const struct daemon *d)
 {
 	const struct daemon_socket *tcp = &d->ports.sockets[DAEMON_PORTMAP_TCP];
+	const struct daemon_socket *udp = &d->ports.sockets[DAEMON_PORTMAP_UDP];
 
 	return d->configs->config.portmap_port == PORTMAP_PORT &&
-	       (tcp->port || tcp->err == -EADDRINUSE);
+	       (tcp->port || tcp->err == -EADDRINUSE || udp->err == -EADDRINUSE);
 }
 
 static void set_ports(struct daemon *d)
