@@ -138,9 +138,16 @@ int stack_set_notes(struct stack *stack, const char *notes);
 int stack_overlay_create(const char *path, const char *base, const struct stack_options *options);
 
 /*
+ * Makes the overlay options->overlay, which is empty, one on the image @path and the overlay @base (NULL: none)
+ * instead of what it was made on; nothing happens if that is the same. Its snapshots stay, and can be
+ * restored once it is on what they were made on again. -ENOTEMPTY, and as stack_overlay_create.
+ */
+int stack_overlay_remake(const char *path, const char *base, const struct stack_options *options);
+
+/*
  * Throws away all changes of options->overlay, or puts the snapshot's state in their place. @path may
  * be NULL; an image is needed only where the overlay was not closed. Errors as stack_open. *@out_data:
- * as state_overlay_reset has it.
+ * as state_overlay_reset has it. One that is reset with a @path is on that image afterwards, if its base allows that.
  */
 int stack_overlay_reset(const char *path, const struct stack_options *options, int *out_data);
 int stack_overlay_restore(const char *path, const char *snapshot,

@@ -70,10 +70,8 @@ static int check_above(const char *path, const char *base_name, const struct sta
 {
 	CLEANUP(state_overlay_closep) struct state_overlay *base = NULL;
 	int count;
-	int err = check_absent(state, options->overlay);
+	int err = state_overlay_open(state, base_name, STATE_LOOK, &base);
 
-	if (!err)
-		err = state_overlay_open(state, base_name, STATE_LOOK, &base);
 	if (err == -ENOENT)
 		log_error("overlay %s: there is none in %s", base_name, state_path(state));
 	if (!err)
@@ -88,22 +86,32 @@ static int check_above(const char *path, const char *base_name, const struct sta
 	return check_fits(path, base, options);
 }
 
+/* What an overlay is that is made on the overlay @base, which is frozen; its strings are borrowed. */
+static struct state_info made_above(const struct state_overlay *base)
+{
+	struct state_info info = base->info;
+
+	memcpy(info.base, base->name, sizeof(info.base));
+	memcpy(info.base_uuid, base->info.uuid, sizeof(info.base_uuid));
+	memcpy(info.base_seal, base->info.seal, sizeof(info.base_seal));
+	return info;
+}
+
 static int create_above(const char *path, const char *base_name,
 			const struct stack_options *options, struct state *state)
 {
 	CLEANUP(state_overlay_closep) struct state_overlay *base = NULL;
 	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
 	struct state_info info;
-	int err = check_above(path, base_name, options, state);
+	int err = check_absent(state, options->overlay);
 
+	if (!err)
+		err = check_above(path, base_name, options, state);
 	if (!err)
 		err = state_overlay_freeze(state, base_name, &base);
 	if (err)
 		return err;
-	info = base->info; /* its strings are borrowed */
-	memcpy(info.base, base->name, sizeof(info.base));
-	memcpy(info.base_uuid, base->info.uuid, sizeof(info.base_uuid));
-	memcpy(info.base_seal, base->info.seal, sizeof(info.base_seal));
+	info = made_above(base);
 	return state_overlay_create(state, options->overlay, &info, &overlay);
 }
 
@@ -122,6 +130,66 @@ int stack_overlay_create(const char *path, const char *base, const struct stack_
 		return create_above(path, base, options, state);
 	err = stack_share_image(path, options, NULL, &share);
 	return err ? err : stack_create_on(share->image, state, options->overlay, &overlay);
+}
+
+/* Whether an overlay that is made on what @a says is so on what @b says. */
+static bool is_made_alike(const struct state_info *a, const struct state_info *b)
+{
+	return a->partition == b->partition && strcmp(a->base, b->base) == 0 &&
+	       memcmp(a->base_uuid, b->base_uuid, sizeof(a->base_uuid)) == 0 &&
+	       memcmp(a->base_seal, b->base_seal, sizeof(a->base_seal)) == 0 &&
+	       memcmp(a->fingerprint, b->fingerprint, sizeof(a->fingerprint)) == 0;
+}
+
+static int remake(struct state_overlay *overlay, const struct state_info *made)
+{
+	int err;
+
+	if (is_made_alike(&overlay->info, made))
+		return 0;
+	err = state_overlay_remake(overlay, made);
+	if (!err)
+		log_info("overlay %s: made anew on %s%s%s", overlay->name, made->image,
+			 made->base[0] ? " and overlay " : "", made->base);
+	return err;
+}
+
+static int remake_above(const char *path, const char *base_name,
+			const struct stack_options *options, struct state_overlay *overlay)
+{
+	CLEANUP(state_overlay_closep) struct state_overlay *base = NULL;
+	struct state_info info;
+	int err = check_above(path, base_name, options, overlay->state);
+
+	if (!err)
+		err = state_overlay_freeze(overlay->state, base_name, &base);
+	if (err)
+		return err;
+	info = made_above(base);
+	return remake(overlay, &info);
+}
+
+int stack_overlay_remake(const char *path, const char *base, const struct stack_options *options)
+{
+	CLEANUP(stack_share_putp) struct stack_share *share = NULL;
+	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
+	CLEANUP(state_closep) struct state *state = NULL;
+	struct state_info info;
+	int err = state_open(options->state, true, &state);
+
+	if (!err)
+		err = state_overlay_open(state, options->overlay, STATE_WRITE, &overlay);
+	if (err)
+		return err;
+	if (!overlay->info.empty)
+		return -ENOTEMPTY;
+	if (base)
+		return remake_above(path, base, options, overlay);
+	err = stack_share_image(path, options, &overlay->info, &share);
+	if (err)
+		return err;
+	info = stack_made_on(share->image);
+	return remake(overlay, &info);
 }
 
 /*
@@ -179,6 +247,32 @@ static int check_stored(void *ctx, const char *folder)
 	return 0;
 }
 
+/* To the beginning, on the image @path if that is not NULL: one that cannot be had is met before anything is lost. */
+static int reset(const char *path, const struct stack_options *options,
+		 struct state_overlay *overlay, uint64_t next_id, int *out_data)
+{
+	CLEANUP(stack_share_putp) struct stack_share *share = NULL;
+	struct stack_options chosen = *options;
+	struct state_info made;
+	int err;
+
+	if (!path)
+		return state_overlay_reset(overlay, next_id, out_data);
+	if (chosen.partition < 0)
+		chosen.partition = overlay->info.partition;
+	err = stack_share_image(path, &chosen, &overlay->info, &share);
+	/* what its base is made on stays */
+	if (!err && overlay->info.base[0])
+		err = stack_check_image(overlay, share->image);
+	if (err)
+		return err;
+	err = state_overlay_reset(overlay, next_id, out_data);
+	if (err || overlay->info.base[0])
+		return err;
+	made = stack_made_on(share->image);
+	return remake(overlay, &made);
+}
+
 /* @snapshot NULL: to the beginning. */
 static int go_back(const char *path, const char *snapshot, const struct stack_options *options,
 		   int *out_data)
@@ -200,7 +294,7 @@ static int go_back(const char *path, const char *snapshot, const struct stack_op
 	if (err)
 		return err;
 	return snapshot ? state_snapshot_restore(overlay, snapshot, next_id, check_stored, &check)
-			: state_overlay_reset(overlay, next_id, out_data);
+			: reset(path, options, overlay, next_id, out_data);
 }
 
 int stack_overlay_reset(const char *path, const struct stack_options *options, int *out_data)

@@ -244,18 +244,24 @@ int stack_open_stored(const char *path, const char *folder, const struct stack_o
 	return 0;
 }
 
-int stack_create_on(const struct stack *image, struct state *state, const char *name,
-		    struct state_overlay **out)
+struct state_info stack_made_on(const struct stack *image)
 {
 	struct state_info info = {
-		.image = image->real_path, /* borrowed */
+		.image = image->real_path,
 		.partition = image->options.partition,
 		.seen = image->seen,
 	};
-	int err;
 
 	memcpy(info.fingerprint, image->fingerprint, sizeof(info.fingerprint));
-	err = state_overlay_create(state, name, &info, out);
+	return info;
+}
+
+int stack_create_on(const struct stack *image, struct state *state, const char *name,
+		    struct state_overlay **out)
+{
+	const struct state_info info = stack_made_on(image);
+	int err = state_overlay_create(state, name, &info, out);
+
 	if (!err)
 		log_info("overlay %s: made on %s", name, info.image);
 	return err;

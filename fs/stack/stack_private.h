@@ -135,7 +135,10 @@ int stack_overlay_open(const char *path, const struct stack_options *options, st
 /* Closes the tree, which is the overlay's; the info tells what was made durable. */
 int stack_overlay_close(struct stack *stack);
 
-/* Makes an overlay of what @image, the stack of an image, shows. */
+/* What an overlay is that is made of what @image, the stack of an image, shows; its strings are borrowed. */
+struct state_info stack_made_on(const struct stack *image);
+
+/* Makes one. */
 int stack_create_on(const struct stack *image, struct state *state, const char *name,
 		    struct state_overlay **out);
 

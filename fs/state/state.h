@@ -181,6 +181,12 @@ int state_overlay_size(const struct state_overlay *overlay, uint64_t *out);
  */
 int state_overlay_reset(struct state_overlay *overlay, uint64_t next_id, int *out_data);
 
+/*
+ * Says durably that the overlay, which is open for writing and empty, is made on what @made says: the image, what
+ * of it is shown, and the base. Nothing else of @made is taken. Snapshots stay, but are of what it was made on.
+ */
+int state_overlay_remake(struct state_overlay *overlay, const struct state_info *made);
+
 /* Removes the overlay @name and its snapshots, even if its info is damaged. */
 int state_overlay_delete(struct state *state, const char *name);
 

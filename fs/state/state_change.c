@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,6 +53,24 @@ int state_overlay_reset(struct state_overlay *overlay, uint64_t next_id, int *ou
 		return err;
 	}
 	return drop_store(overlay, out_data);
+}
+
+int state_overlay_remake(struct state_overlay *overlay, const struct state_info *made)
+{
+	struct state_info *info = &overlay->info;
+	char *image = strdup(made->image);
+
+	if (!image)
+		return -ENOMEM;
+	free(info->image);
+	info->image = image;
+	info->partition = made->partition;
+	memcpy(info->fingerprint, made->fingerprint, sizeof(info->fingerprint));
+	info->seen = made->seen;
+	memcpy(info->base, made->base, sizeof(info->base));
+	memcpy(info->base_uuid, made->base_uuid, sizeof(info->base_uuid));
+	memcpy(info->base_seal, made->base_seal, sizeof(info->base_seal));
+	return state_overlay_save(overlay);
 }
 
 /* Whether the overlay in @path may be deleted: a damaged info must not keep it for ever. */

@@ -52,7 +52,7 @@ int fleet_destroy(struct fleet *fleet);
 
 /*
  * Another configuration, if this succeeds; waits, for a worker. Pis whose image or base is
- * another one now change over at their next boot; nobody is disconnected.
+ * another one now go on with what their overlay was made on until it is reset; nobody is disconnected.
  */
 int fleet_reload(struct fleet *fleet, const struct config *config);
 

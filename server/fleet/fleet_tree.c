@@ -80,14 +80,23 @@ struct opening {
 	struct fleet_record record; /* changed by what is done */
 };
 
-/* Whether there is one; *@out_empty: nothing was written to it since it was made or reset. */
-static bool overlay_exists(struct fleet *fleet, const char *id, bool *out_empty)
+/* What there is of an overlay before it is opened. */
+struct found {
+	bool exists;
+	bool empty; /* nothing was written to it since it was made or reset */
+	bool reset; /* likewise, and it was reset: what it is made on counts for nothing */
+};
+
+static struct found find_overlay(struct fleet *fleet, const char *id)
 {
 	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
 	int err = state_overlay_open(fleet->state, id, STATE_LOOK, &overlay);
 
-	*out_empty = err == -ENOENT || (err == 0 && overlay->info.empty);
-	return err != -ENOENT;
+	return (struct found){
+		.exists = err != -ENOENT,
+		.empty = err == -ENOENT || (err == 0 && overlay->info.empty),
+		.reset = err == 0 && overlay->info.empty && overlay->info.epoch > 0,
+	};
 }
 
 /*
@@ -119,13 +128,21 @@ static struct stack_options options_of(struct fleet *fleet, const struct opening
 	return options;
 }
 
+/* One that was reset is made on what is configured, whatever it was made on before. */
+static int make_anew(const struct stack_options *options, const char *image, const char *base)
+{
+	return image ? stack_overlay_remake(image, *base ? base : NULL, options) : 0;
+}
+
 /* A Pi with keep = until-reboot has loaded its kernel again: nothing of its former life stays. */
-static int renew(const struct stack_options *options, const char *image)
+static int renew(const struct stack_options *options, const char *image, const char *base)
 {
 	CLEANUP(closep) int data = -1;
+	int err;
 
 	log_info("pi %s: starts anew: keep = until-reboot", options->overlay);
-	return stack_overlay_reset(image, options, &data);
+	err = stack_overlay_reset(NULL, options, &data);
+	return err ? err : make_anew(options, image, base);
 }
 
 /*
@@ -134,14 +151,34 @@ static int renew(const struct stack_options *options, const char *image)
  */
 static int open_overlay(const char *image, const struct stack_options *options, struct stack **out)
 {
+	struct stack_options made = *options;
 	int err = stack_open(image, options, out);
 
 	if (err != -ESTALE || !image)
 		return err;
-	log_warn("pi %s: its overlay was made on another image than %s: it goes on with that one; "
-		 "\"bramble overlay reset %s\" would change over",
-		 options->overlay, image, options->overlay);
-	return stack_open(NULL, options, out);
+	made.partition = -1;
+	err = stack_open(NULL, &made, out);
+	if (err)
+		log_error("pi %s: what its overlay was made on is not there any more: \"bramble "
+			  "overlay reset %s\" throws its changes away and starts anew on %s",
+			  options->overlay, options->overlay, image);
+	else
+		log_warn("pi %s: its overlay was made on another image than %s: it goes on with "
+			 "that one; \"bramble overlay reset %s\" would change over",
+			 options->overlay, image, options->overlay);
+	return err;
+}
+
+/* Likewise of a base, which every overlay that is there already keeps. */
+static void tell_of_base(const struct opening *opening, struct stack *stack)
+{
+	const char *base = stack_overlay_info(stack)->base;
+
+	if (opening->make && strcmp(base, opening->base) != 0)
+		log_warn("pi %s: its overlay was made on %s%s, not on %s%s: it goes on with that; "
+			 "\"bramble overlay reset %s\" would change over",
+			 opening->record.id, *base ? "the base " : "no base", base,
+			 opening->base[0] ? "" : "none", opening->base, opening->record.id);
 }
 
 /* The overlay alone: made, renewed or as it is. */
@@ -150,28 +187,34 @@ static int open_stack(struct fleet *fleet, struct fleet_pi *pi, struct opening *
 {
 	struct stack_options options = options_of(fleet, opening);
 	const char *image = opening->image ? opening->image->file : NULL;
-	bool empty;
-	bool exists = overlay_exists(fleet, opening->record.id, &empty);
+	const struct found found = find_overlay(fleet, opening->record.id);
 	int err = 0;
 
-	if (!exists && !(opening->make && image))
+	if (!found.exists && !(opening->make && image))
 		return -ENOENT;
-	if (empty || opening->renew)
+	/* what it is made on is decided when it is mounted */
+	if (found.reset && image && !opening->make)
+		return -ENOENT;
+	if (found.empty || opening->renew)
 		err = forget_steps(fleet, pi, opening);
-	if (!err && exists && opening->renew)
-		err = renew(&options, image);
-	else if (!err && !exists && opening->base[0])
+	if (!err && found.exists && opening->renew)
+		err = renew(&options, image, opening->base);
+	else if (!err && found.reset)
+		err = make_anew(&options, image, opening->base);
+	else if (!err && !found.exists && opening->base[0])
 		err = stack_overlay_create(image, opening->base, &options);
 	if (!err)
 		err = open_overlay(image, &options, out);
 	/* not flushed before the host lost its power: nothing that a Pi which mounts anew could miss */
-	if (err == -EUCLEAN && exists && opening->make && options.ephemeral) {
+	if (err == -EUCLEAN && found.exists && opening->make && options.ephemeral) {
 		err = forget_steps(fleet, pi, opening);
 		if (!err)
-			err = renew(&options, image);
+			err = renew(&options, image, opening->base);
 		if (!err)
 			err = open_overlay(image, &options, out);
 	}
+	if (!err)
+		tell_of_base(opening, *out);
 	/* to a Pi that has handles these would mean that its files are gone for good */
 	return err == -ENOENT || err == -ESTALE ? -EIO : err;
 }
