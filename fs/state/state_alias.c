@@ -36,13 +36,15 @@ void state_alias_resolve(const struct state *state, const char *name, char out[S
 {
 	CLEANUP(freep) char *path = NULL;
 	struct pi_serial serial;
+	struct pi_mac mac;
 	const struct dirent *entry;
 	bool found = false;
 	DIR *folder;
 
 	snprintf(out, STATE_NAME_MAX + 1, "%s", name);
-	/* no Pi may be called like another one's serial; and all records are not read for each new Pi */
-	if (pi_serial_parse(name, strlen(name), &serial) == 0)
+	/* no Pi may be called like another one; and all records are not read for each Pi without an overlay */
+	if (pi_serial_parse(name, strlen(name), &serial) == 0 ||
+	    pi_mac_parse(name, strlen(name), &mac) == 0)
 		return;
 	path = state_join(state->path, "pis");
 	folder = path ? opendir(path) : NULL;
