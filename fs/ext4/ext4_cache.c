@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two tables: an inode has one place, which its number says, a name one of a few, which its hash says.
- * An entry is copied under a flag; whoever finds that set does without the table, so nobody waits. Pages
- * of the tables that are never used take no memory.
+ * Three tables: an inode has one place, which its number says, a name one of a few, which its hash says,
+ * a window of a file one, for the run that was asked for last. An entry is copied under a flag; whoever
+ * finds that set does without the table, so nobody waits. Pages of the tables that are never used take no
+ * memory.
  */
 #include "ext4/ext4_cache.h"
 
@@ -16,6 +17,10 @@
 #define INODES 16384u
 #define NAME_SETS 4096u
 #define NAME_WAYS 4u
+
+#define RUNS 1024u
+/* Blocks, less than most runs of large files have: several runs seldom share a window. */
+#define RUN_WINDOW 512u
 
 /* Longer names are looked for each time: with these a set is four lines of a CPU's cache. */
 #define NAME_BYTES 54u
@@ -38,9 +43,17 @@ struct name_set {
 	uint8_t next; /* to be replaced */
 };
 
+struct run_entry {
+	atomic_flag busy;
+	uint32_t inode; /* 0: none */
+	uint64_t start;
+	struct ext4_run run;
+};
+
 struct ext4_cache {
 	struct inode_entry inodes[INODES];
 	struct name_set names[NAME_SETS];
+	struct run_entry runs[RUNS];
 };
 
 int ext4_cache_create(struct ext4_cache **out)
@@ -165,4 +178,44 @@ void ext4_cache_put_name(struct ext4_cache *cache, uint32_t dir, const char *nam
 	entry->inode = inode;
 	memcpy(entry->name, name, len);
 	give(&set->busy);
+}
+
+static struct run_entry *run_entry_of(struct ext4_cache *cache, uint32_t number, uint64_t logical)
+{
+	return &cache->runs[(logical / RUN_WINDOW + number * (uint64_t)0x9e3779b1u) % RUNS];
+}
+
+bool ext4_cache_run(struct ext4_cache *cache, uint32_t number, uint64_t logical,
+		    struct ext4_run *out)
+{
+	struct run_entry *entry;
+	bool found;
+
+	if (!cache)
+		return false;
+	entry = run_entry_of(cache, number, logical);
+	if (!take(&entry->busy))
+		return false;
+	found = entry->inode == number && logical >= entry->start &&
+		logical - entry->start < entry->run.count;
+	if (found)
+		*out = ext4_run_behind(&entry->run, logical - entry->start);
+	give(&entry->busy);
+	return found;
+}
+
+void ext4_cache_put_run(struct ext4_cache *cache, uint32_t number, uint64_t logical, uint64_t start,
+			const struct ext4_run *run)
+{
+	struct run_entry *entry;
+
+	if (!cache)
+		return;
+	entry = run_entry_of(cache, number, logical);
+	if (!take(&entry->busy))
+		return;
+	entry->inode = number;
+	entry->start = start;
+	entry->run = *run;
+	give(&entry->busy);
 }

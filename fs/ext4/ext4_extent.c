@@ -213,22 +213,24 @@ static int64_t find(const struct node *node, uint64_t logical)
 	return low;
 }
 
-/* The run at @logical by this leaf, which covers the file up to @end. */
-static void find_in_leaf(const struct node *leaf, uint64_t logical, uint64_t end,
-			 struct ext4_run *out)
+/*
+ * The run that @logical is in by this leaf, which covers the file up to @end: all of it where it is an
+ * extent, from @logical on where it is a hole. Returns the block of the file where it begins.
+ */
+static uint64_t find_in_leaf(const struct node *leaf, uint64_t logical, uint64_t end,
+			     struct ext4_run *out)
 {
 	int64_t i = find(leaf, logical);
 	uint64_t next = end;
 
 	if (i >= 0) {
 		struct extent extent = extent_at(leaf, (uint32_t)i);
-		uint64_t into = logical - extent.logical;
 
-		if (into < extent.len) {
+		if (logical - extent.logical < extent.len) {
 			out->kind = extent.unwritten ? EXT4_RUN_UNWRITTEN : EXT4_RUN_MAPPED;
-			out->physical = extent.physical + into;
-			out->count = extent.len - into;
-			return;
+			out->physical = extent.physical;
+			out->count = extent.len;
+			return extent.logical;
 		}
 	}
 	if (i + 1 < leaf->entries)
@@ -236,18 +238,22 @@ static void find_in_leaf(const struct node *leaf, uint64_t logical, uint64_t end
 	out->kind = EXT4_RUN_HOLE;
 	out->physical = 0;
 	out->count = next - logical;
+	return logical;
 }
 
 int ext4_extent_map(struct ext4 *fs, const struct ext4_inode *inode, uint64_t logical,
 		    struct ext4_run *out)
 {
 	CLEANUP(freep) uint8_t *block = NULL;
-	uint64_t end = LOGICAL_END;
+	uint64_t end = LOGICAL_END, start;
+	struct ext4_run run;
 	struct node node;
 	int err;
 
 	if (logical >= LOGICAL_END)
 		return -EFBIG;
+	if (ext4_cache_run(fs->cache, inode->number, logical, out))
+		return 0;
 	err = open_node(fs, inode->number, inode->block, sizeof(inode->block), 0, end, &node);
 	if (err)
 		return err;
@@ -273,6 +279,8 @@ int ext4_extent_map(struct ext4 *fs, const struct ext4_inode *inode, uint64_t lo
 		if (err)
 			return err;
 	}
-	find_in_leaf(&node, logical, end, out);
+	start = find_in_leaf(&node, logical, end, &run);
+	ext4_cache_put_run(fs->cache, inode->number, logical, start, &run);
+	*out = ext4_run_behind(&run, logical - start);
 	return 0;
 }

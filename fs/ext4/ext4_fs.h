@@ -108,6 +108,16 @@ struct ext4_run {
 	uint64_t count; /* blocks, at least 1 */
 };
 
+/* What is left of @run behind its first @blocks. */
+static inline struct ext4_run ext4_run_behind(const struct ext4_run *run, uint64_t blocks)
+{
+	return (struct ext4_run){
+		.kind = run->kind,
+		.physical = run->kind == EXT4_RUN_HOLE ? 0 : run->physical + blocks,
+		.count = run->count - blocks,
+	};
+}
+
 /* "ext4: corrupt volume: ..." as a warning; is -EUCLEAN. */
 #define ext4_corrupt(...) (log_warn("ext4: corrupt volume: " __VA_ARGS__), -EUCLEAN)
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What is remembered of a volume: inodes by number, names by directory, also those that are missing. */
+/*
+ * What is remembered of a volume: inodes by number, names by directory, also those that are missing, and
+ * where files lie.
+ */
 #include "support/unit.h"
 
 #include <stdio.h>
@@ -93,10 +96,51 @@ static void what_is_found_is_right(void **state)
 	ext4_cache_destroy(cache);
 }
 
+static void runs_are_found_by_file_and_block(void **state)
+{
+	const struct ext4_run run = {.kind = EXT4_RUN_MAPPED, .physical = 5000, .count = 100};
+	struct ext4_cache *cache;
+	struct ext4_run out;
+
+	(void)state;
+	assert_int_equal(ext4_cache_create(&cache), 0);
+	assert_false(ext4_cache_run(cache, 12, 250, &out));
+	ext4_cache_put_run(cache, 12, 250, 200, &run);
+	assert_true(ext4_cache_run(cache, 12, 200, &out));
+	assert_int_equal(out.physical, 5000);
+	assert_int_equal(out.count, 100);
+	assert_true(ext4_cache_run(cache, 12, 299, &out));
+	assert_int_equal(out.kind, EXT4_RUN_MAPPED);
+	assert_int_equal(out.physical, 5099);
+	assert_int_equal(out.count, 1);
+	assert_false(ext4_cache_run(cache, 12, 199, &out));
+	assert_false(ext4_cache_run(cache, 12, 300, &out));
+	assert_false(ext4_cache_run(cache, 13, 250, &out));
+	ext4_cache_destroy(cache);
+}
+
+static void what_is_left_of_a_hole_is_a_hole(void **state)
+{
+	const struct ext4_run run = {.kind = EXT4_RUN_HOLE, .count = 100};
+	struct ext4_cache *cache;
+	struct ext4_run out;
+
+	(void)state;
+	assert_int_equal(ext4_cache_create(&cache), 0);
+	ext4_cache_put_run(cache, 12, 0, 0, &run);
+	assert_true(ext4_cache_run(cache, 12, 60, &out));
+	assert_int_equal(out.kind, EXT4_RUN_HOLE);
+	assert_int_equal(out.physical, 0);
+	assert_int_equal(out.count, 40);
+	ext4_cache_destroy(cache);
+}
+
 static void no_cache_knows_nothing(void **state)
 {
 	const struct ext4_inode inode = {.number = 12};
+	const struct ext4_run run = {.kind = EXT4_RUN_MAPPED, .physical = 5000, .count = 100};
 	struct ext4_inode out;
+	struct ext4_run found;
 	uint32_t number;
 
 	(void)state;
@@ -104,6 +148,8 @@ static void no_cache_knows_nothing(void **state)
 	assert_false(ext4_cache_inode(NULL, 12, &out));
 	ext4_cache_put_name(NULL, 2, "etc", 3, 12);
 	assert_false(ext4_cache_name(NULL, 2, "etc", 3, &number));
+	ext4_cache_put_run(NULL, 12, 0, 0, &run);
+	assert_false(ext4_cache_run(NULL, 12, 0, &found));
 	ext4_cache_destroy(NULL);
 }
 
@@ -114,6 +160,8 @@ int main(void)
 		cmocka_unit_test(names_are_found_by_directory_and_bytes),
 		cmocka_unit_test(long_names_are_looked_for_each_time),
 		cmocka_unit_test(what_is_found_is_right),
+		cmocka_unit_test(runs_are_found_by_file_and_block),
+		cmocka_unit_test(what_is_left_of_a_hole_is_a_hole),
 		cmocka_unit_test(no_cache_knows_nothing),
 	};
 
