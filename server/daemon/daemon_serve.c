@@ -287,12 +287,10 @@ static void tell_nfs(const struct daemon *d)
 	log_info("NFS: port %u%s, %s", nfs_server_port(d->nfs), mount, mapper);
 	if (!has_port_mapper(d) && port_of(d, DAEMON_MOUNT) != CONFIG_MOUNT_PORT)
 		log_warn(
-			"NFS: neither port %u (port mapper) nor %u (MOUNT) could be opened: images "
-			"with "
-			"an initramfs, as Raspberry Pi OS and Ubuntu have them, cannot mount their "
-			"root: start as root, or \"sudo setcap cap_net_bind_service+ep\" the "
-			"program, "
-			"or install rpcbind",
+			"NFS: neither port %u (port mapper) nor %u (MOUNT) is open here: images "
+			"with an initramfs, as Raspberry Pi OS and Ubuntu have them, cannot mount "
+			"their root: start as root, or \"sudo setcap cap_net_bind_service+ep\" the "
+			"program",
 			PORTMAP_PORT, CONFIG_MOUNT_PORT);
 }
 

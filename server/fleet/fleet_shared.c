@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/log.h"
 #include "base/wait.h"
 
@@ -31,6 +32,37 @@ static int freeze(struct fleet *fleet, const char *base)
 	CLEANUP(state_overlay_closep) struct state_overlay *overlay = NULL;
 
 	return state_overlay_freeze(fleet->state, base, &overlay);
+}
+
+/* Whether @dir, a path from the root on, has one of the names. */
+static bool has_one(struct tree *tree, const char *dir, const char *const names[], size_t count)
+{
+	char path[FLEET_PATH_MAX];
+	uint64_t id;
+
+	for (size_t i = 0; i < count; i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
+		if (tree_walk(tree, path, true, &id) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What nobody could boot is served all the same: it may be meant for something else. */
+static void tell_what_is_missing(const struct fleet_tree *tree)
+{
+	static const char *const firmware[] = {"config.txt", "bootcode.bin",	"start.elf",
+					       "start4.elf", "kernel8.img",	"kernel.img",
+					       "boot.img",   "kernel_2712.img", "boot.scr"};
+	static const char *const system[] = {"etc", "usr", "sbin", "bin"};
+	struct tree *root = stack_tree(tree->stack);
+
+	if (!has_one(root, tree->boot, firmware, ARRAY_SIZE(firmware)))
+		log_warn("%s: has no firmware or kernel of a Raspberry Pi: none can boot from it",
+			 tree->file);
+	if (!has_one(root, "", system, ARRAY_SIZE(system)))
+		log_warn("%s: has no root file system of a Linux: no Pi can go on with it",
+			 tree->file);
 }
 
 static int open_shared(struct fleet *fleet, const struct config_image *image, const char *base,
@@ -60,6 +92,8 @@ static int open_shared(struct fleet *fleet, const struct config_image *image, co
 		return err;
 	}
 	fleet_tree_find_boot(tree);
+	if (!*base)
+		tell_what_is_missing(tree);
 	tree->export.tree = stack_tree(tree->stack);
 	tree->ready = true;
 	*out = tree;

@@ -55,6 +55,7 @@ serve_start "${unprivileged[@]}" "$image"
 said log "TFTP: port 16069"
 said log "NFS: port 12049"
 said log "image pi: $image"
+! grep -E 'has no (firmware|root)' log || fail "something is missing of an image that boots"
 grep -qE '^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:]{8} ready' log || fail "events have no time"
 [ "$(stat -c %a "$work/state/control")" = 600 ] || fail "others may speak to the control socket"
 [ "$(stat -c %a "$work/state/handle-key")" = 600 ] || fail "others may read the key of handles"
@@ -305,3 +306,13 @@ printf '[image a]\nfile = /nowhere.img\n[server]\ndhcp = off\n' >lost.conf
 expect 1 bramble serve --config lost.conf --tftp-port 16069 --nfs-port 12049 --mount-port 0 \
 	--portmap-port 0
 said err '/nowhere.img'
+
+# What no Pi can boot from is served all the same, and said so.
+serve_start "${unprivileged[@]}" --partition 2 "$image"
+said log "$image: has no firmware or kernel of a Raspberry Pi"
+! grep -q 'no root file system' log || fail "it does not see the root file system"
+serve_stop
+serve_start "${unprivileged[@]}" --partition 1 "$image"
+said log "$image: has no root file system of a Linux"
+! grep -q 'no firmware' log || fail "it does not see the firmware"
+serve_stop
