@@ -45,6 +45,9 @@ static int check_off(const struct fleet_pi *pi, char why[FLEET_UP_BYTES])
 	bool used = pi->tree && pi->tree->ready && pi->tree->users;
 	struct tm tm;
 
+	/* one that loads its files has restarted, whatever is left of its connections */
+	if (pi->phase == FLEET_LOADING)
+		return 0;
 	if (!used && !(pi->dropped_ms && fleet_ms() - pi->dropped_ms < SILENT_MS))
 		return 0;
 	localtime_r(&mounted, &tm);

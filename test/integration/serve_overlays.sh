@@ -5,7 +5,7 @@
 . "$BRAMBLE_SOURCE/test/integration/lib.sh"
 . "$BRAMBLE_SOURCE/test/integration/lib_serve.sh"
 
-need nfs-ls nfs-cat nfs-cp jq python3
+need nfs-ls nfs-cat nfs-cp curl jq python3
 serve_image
 
 nfs() { echo "nfs://127.0.0.1/0000aaaa$1?nfsport=12049&mountport=12049"; }
@@ -130,9 +130,11 @@ expect 1 bramble overlay reset 0000aaaa --yes
 expect 2 bramble overlay diff kitchen --force
 expect 0 bramble overlay reset kitchen --yes --force
 ! nfs-ls "$(nfs /)" | grep -q during || fail "a reset overlay has changes"
+# one that loads its files has restarted
+curl -sf --max-time 20 tftp://127.0.0.1:16069/0000aaaa/config.txt >/dev/null || fail "the Pi gets no files"
+expect 0 bramble overlay restore kitchen before --yes
 kill $pi
 wait $pi || true
-expect 0 bramble overlay restore kitchen before --yes
 
 # Deleted, it is made anew at the next mount.
 expect 0 bramble overlay delete 0000aaaa --yes
