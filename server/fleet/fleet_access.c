@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/checked.h"
+
 /* Unknown Pis that may become ours: at most so many at once, and then one more in each interval. */
 #define JOINS_MAX 2048u
 #define JOIN_INTERVAL_MS 1000u
@@ -39,6 +41,52 @@ bool fleet_is_other(const struct fleet_pi *pi, const struct pi_mac *mac)
 		return !pi_mac_is_equal(&pi->record.mac, mac);
 	return !(pi->record.has_mac && pi_mac_is_equal(&pi->record.mac, mac)) &&
 	       !(pi->record.has_loader && pi_mac_is_equal(&pi->record.loader, mac));
+}
+
+bool fleet_has_oui(const struct config *config, const struct pi_mac *mac)
+{
+	for (size_t i = 0; i < config->oui_count; i++) {
+		if (memcmp(config->oui[i], mac->bytes, sizeof(config->oui[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* How much speaks for a machine: first of all, whose address it has. */
+static unsigned int weigh(const struct fleet *fleet, const struct pi_mac *mac, bool said)
+{
+	return (fleet_has_oui(fleet->config, mac) ? 2u : 0u) + (said ? 1u : 0u);
+}
+
+bool fleet_take_over(struct fleet *fleet, struct fleet_pi *pi, const struct pi_mac *mac, bool said)
+{
+	struct fleet_record *record = &pi->record;
+	char label[FLEET_LABEL_MAX], text[PI_MAC_TEXT];
+	unsigned int bound = 0;
+
+	if (is_given(pi) || record->mounted || !has_machine(pi))
+		return false;
+	if (record->has_mac)
+		bound = weigh(fleet, &record->mac, true);
+	if (record->has_loader)
+		bound = (unsigned int)max_u64(bound, weigh(fleet, &record->loader, false));
+	if (weigh(fleet, mac, said) <= bound)
+		return false;
+	record->has_mac = said;
+	record->mac = *mac;
+	/* or whoever was first would be the next to be bound */
+	record->has_loader = true;
+	record->loader = *mac;
+	pi->address.s_addr = pi->loader.s_addr = 0;
+	pi->loaded_ms = 0;
+	pi->refused[0] = '\0';
+	pi->dirty = true;
+	pi_mac_format(mac, ':', text);
+	if (fleet_may_log(fleet, pi))
+		fleet_say(fleet, LOG_LEVEL_INFO,
+			  "pi %s: is %s, not the machine that had asked for its files",
+			  fleet_label(pi, label), text);
+	return true;
 }
 
 static bool is_allowed(const struct config_rules *rules, struct in_addr address)
@@ -132,6 +180,8 @@ int fleet_may_load(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_
 	const struct config_rules *rules = fleet_rules(fleet, pi);
 
 	*why = "";
+	if (peer->has_mac && fleet_is_other(pi, &peer->mac))
+		fleet_take_over(fleet, pi, &peer->mac, false);
 	if (peer->has_mac && !pi->record.has_loader &&
 	    !(is_given(pi) && fleet_is_other(pi, &peer->mac))) {
 		pi->record.has_loader = true;

@@ -25,15 +25,6 @@ static const struct config_pi *find_listed(const struct config *config, const st
 	return NULL;
 }
 
-static bool has_oui(const struct config *config, const struct pi_mac *mac)
-{
-	for (size_t i = 0; i < config->oui_count; i++) {
-		if (memcmp(config->oui[i], mac->bytes, sizeof(config->oui[i])) == 0)
-			return true;
-	}
-	return false;
-}
-
 /*
  * Whether a client that nobody has listed is a Pi: a PXE client with the architecture that all of them
  * give, and with option 97 as only a Pi makes it, or with an address of Raspberry Pi.
@@ -46,7 +37,7 @@ static bool looks_like_a_pi(const struct config *config, const struct dhcp_clien
 	if (!client->pxe || (client->arch != 0 && client->arch != 0xffff))
 		return false;
 	/* four times the same word is what other firmware may send, too */
-	return has_oui(config, mac) || (known && out->model != PI_3_PLUS);
+	return fleet_has_oui(config, mac) || (known && out->model != PI_3_PLUS);
 }
 
 /* Which one it is: as it is listed, by the serial that it says, or by the machine that we know. */
@@ -69,14 +60,14 @@ static bool identify(const struct fleet *fleet, const struct config_pi *listed,
 	return true;
 }
 
-/* The first machine that says a serial has it. */
+/* The first machine that says a serial has it. @said: this one has. */
 static void bind_machine(struct fleet *fleet, struct fleet_pi *pi, const struct pi_mac *mac,
-			 enum pi_model model)
+			 enum pi_model model, bool said)
 {
 	char text[PI_MAC_TEXT], label[FLEET_LABEL_MAX];
 
 	pi_mac_format(mac, ':', text);
-	if (fleet_is_other(pi, mac)) {
+	if (fleet_is_other(pi, mac) && !(said && fleet_take_over(fleet, pi, mac, true))) {
 		snprintf(pi->refused, sizeof(pi->refused), "%s says its serial, too", text);
 		return;
 	}
@@ -148,7 +139,7 @@ static void policy(void *ctx, const struct dhcp_client *client, struct dhcp_poli
 		}
 	}
 	if (pi)
-		bind_machine(fleet, pi, &mac, machine.model);
+		bind_machine(fleet, pi, &mac, machine.model, machine.has_serial);
 	if (wanted)
 		fill(fleet, pi, listed, machine.model, out);
 	/* its system, which does not say what it is, has the address that its boot ROM had */

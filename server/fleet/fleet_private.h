@@ -310,6 +310,15 @@ bool fleet_may_join(struct fleet *fleet, const struct fleet_peer *peer, const ch
 /* The machine that a Pi joins by is bound to it, if none is that loaded its files, which not all rules ask for. */
 void fleet_bind_joined(struct fleet_pi *pi, const struct fleet_peer *peer);
 
+/* Whether @mac is an address of Raspberry Pi. */
+bool fleet_has_oui(const struct config *config, const struct pi_mac *mac);
+
+/*
+ * With the lock held. Before anything was mounted, who was first may have been anybody that had a look: another
+ * machine gets @pi, alone, if more speaks for it. @said: it says the serial itself, by DHCP.
+ */
+bool fleet_take_over(struct fleet *fleet, struct fleet_pi *pi, const struct pi_mac *mac, bool said);
+
 /* Whether @pi is bound to machines of which @mac is none. */
 bool fleet_is_other(const struct fleet_pi *pi, const struct pi_mac *mac);
 

@@ -41,6 +41,7 @@ host one dc:a6:32:00:00:01 11
 host two dc:a6:32:00:00:02 12
 host three dc:a6:32:00:00:03 13
 host four dc:a6:32:00:00:04 14
+host laptop 3c:97:0e:00:00:05 15
 
 configure() {
 	cat >"$work/conf" <<-TEXT
@@ -95,6 +96,18 @@ mounts one 0000aaaa || fail "a crash forgot whose it is"
 bramble pi forget 0000aaaa
 get two 0000aaaa/config.txt >/dev/null && mounts two 0000aaaa || fail "it was not forgotten"
 ! mounts one 0000aaaa || fail "it was not forgotten by everybody"
+
+# A look at a Pi's files from any machine does not lock the Pi out, also after a restart.
+get laptop 00003333/config.txt >/dev/null || fail "a machine that has a look gets no files"
+serve_stop
+serve_start --config "$work/conf" -v
+get one 00003333/config.txt >/dev/null || fail "who had a look has locked the Pi out"
+! get laptop 00003333/config.txt >/dev/null || fail "who had a look may go on when the Pi is there"
+serve_stop
+serve_start --config "$work/conf" -v
+! mounts laptop 00003333 || fail "who had a look may mount"
+mounts one 00003333 || fail "the Pi may not mount what another machine has had a look at"
+bramble pi remove 00003333
 
 # A MAC that was given is the only one, whoever loads first.
 bramble pi add 0000ffff mac=dc:a6:32:00:00:03

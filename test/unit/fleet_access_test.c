@@ -133,6 +133,58 @@ static void the_first_machine_that_loads_is_bound_and_another_may_not_load(void 
 	assert_false(may(&kitchen, peer_with(&other)));
 }
 
+static const struct pi_mac laptop = {{0x3c, 0x97, 0x0e, 7, 7, 7}};
+static uint8_t raspberry[][3] = {{0xdc, 0xa6, 0x32}};
+
+/* A machine that has had a look at its files, before the Pi was there. */
+static void look_as(const struct pi_mac *mac)
+{
+	config.oui = raspberry;
+	config.oui_count = ARRAY_SIZE(raspberry);
+	kitchen.record.has_mac = false;
+	assert_true(loads(peer_with(mac)));
+	kitchen.dirty = false;
+}
+
+static void who_had_a_look_gives_way_to_who_says_the_serial(void **state)
+{
+	(void)state;
+	look_as(&laptop);
+	assert_true(fleet_take_over(&fleet, &kitchen, &own, true));
+	assert_true(kitchen.dirty);
+	assert_true(loads(peer_with(&own)) && may(&kitchen, peer_with(&own)));
+	assert_false(loads(peer_with(&laptop)) || may(&kitchen, peer_with(&laptop)));
+	/* the same again from another one is none */
+	assert_false(fleet_take_over(&fleet, &kitchen, &other, true));
+	assert_false(fleet_take_over(&fleet, &kitchen, &laptop, true));
+}
+
+static void who_had_a_look_gives_way_to_an_address_of_raspberry_pi(void **state)
+{
+	(void)state;
+	look_as(&laptop);
+	assert_true(loads(peer_with(&own)));
+	assert_false(loads(peer_with(&laptop)) || loads(peer_with(&other)));
+}
+
+static void an_address_of_raspberry_pi_gives_way_only_to_another(void **state)
+{
+	(void)state;
+	look_as(&other);
+	assert_false(fleet_take_over(&fleet, &kitchen, &laptop, true));
+	assert_true(fleet_take_over(&fleet, &kitchen, &own, true));
+}
+
+static void who_has_mounted_gives_way_to_nobody(void **state)
+{
+	(void)state;
+	look_as(&laptop);
+	kitchen.record.mounted = 1;
+	assert_false(fleet_take_over(&fleet, &kitchen, &own, true));
+	assert_false(loads(peer_with(&own)));
+	assert_true(may(&kitchen, peer_with(&laptop)));
+}
+
 static void a_bridge_may_have_another_mac_than_the_pi_behind_it(void **state)
 {
 	(void)state;
@@ -373,6 +425,10 @@ int main(void)
 		RULE(without_a_mac_the_address_that_loaded_counts_for_a_while),
 		RULE(where_a_mac_is_seen_the_address_does_not_count),
 		RULE(the_first_machine_that_loads_is_bound_and_another_may_not_load),
+		RULE(who_had_a_look_gives_way_to_who_says_the_serial),
+		RULE(who_had_a_look_gives_way_to_an_address_of_raspberry_pi),
+		RULE(an_address_of_raspberry_pi_gives_way_only_to_another),
+		RULE(who_has_mounted_gives_way_to_nobody),
 		RULE(a_bridge_may_have_another_mac_than_the_pi_behind_it),
 		RULE(a_given_mac_is_not_shared_with_whoever_loads_first),
 		RULE(a_neighbours_files_are_not_for_other_networks),
