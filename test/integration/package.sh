@@ -31,6 +31,28 @@ grep -q '^[^l]....w' contents && fail "something is writable by its group"
 # Every library and header of the build stays at home.
 grep -E '\.(a|h|so|cmake)$' contents && fail "something of the build is in the package"
 
+# It can be installed, upgraded and removed, also where no systemd runs.
+dpkg-deb --control "$package" control
+for script in postinst prerm postrm; do
+	[ -x control/$script ] || fail "no $script"
+done
+PATH=$work/none:$PATH
+mkdir none
+printf '#!/bin/sh\necho "$*" >>"%s/systemctl"\n' "$work" >none/systemctl
+chmod 755 none/systemctl
+sed "s|/run/systemd/system|$work/control|" -i control/postinst control/prerm control/postrm
+expect 0 control/postinst configure ''
+! grep -q restart systemctl || fail "installing it starts something"
+expect 0 control/prerm upgrade 9.9
+expect 0 control/postrm upgrade 9.9
+! grep -q 'stop\|disable' systemctl || fail "an upgrade stops the server"
+expect 0 control/postinst configure 0.0
+grep -q '^try-restart bramble.service' systemctl || fail "an upgraded server is not started anew"
+expect 0 control/prerm remove
+grep -q '^stop bramble.service' systemctl || fail "what is removed is not stopped"
+grep -q '^disable .*bramble-tftp.socket' systemctl || fail "what is removed is started at the next boot"
+expect 0 control/postrm remove
+
 dpkg-deb --extract "$package" root
 expect 0 root/usr/bin/bramble --version
 said out "bramble $(dpkg-deb --field "$package" Version)"
