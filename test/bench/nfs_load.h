@@ -67,6 +67,9 @@ int local_run(const struct options *options, const char *load, const char *dir);
 
 /* Of nfs_load.c. */
 void count_done(uint64_t amount);
+
+/* Seconds that this process and options.cpu_of were on a CPU. */
+double cpu_time(void);
 int connect_to(unsigned int port);
 void send_all(int fd, const uint8_t *from, size_t len);
 size_t call_once(int fd, struct writer *w, uint8_t *reply, size_t size);

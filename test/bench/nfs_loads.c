@@ -551,6 +551,7 @@ int local_run(const struct options *options, const char *load, const char *dir)
 	struct local *locals = buffer(threads * sizeof(*locals));
 	int dir_fd = open_or_die(AT_FDCWD, dir, O_RDONLY | O_DIRECTORY);
 	double start = now();
+	double used = options->cpu_of ? -cpu_time() : -start;
 	uint64_t files = 0;
 
 	for (unsigned int i = 0; i < threads; i++) {
@@ -566,6 +567,7 @@ int local_run(const struct options *options, const char *load, const char *dir)
 		pthread_join(locals[i].thread, NULL);
 		files += locals[i].files;
 	}
-	printf("%.0f\n", (double)files / (now() - start));
+	used += options->cpu_of ? cpu_time() : now();
+	printf("%.0f\n", (double)files / used);
 	return 0;
 }
