@@ -212,6 +212,12 @@ int loop_udp_open(struct loop *loop, struct loop_udp *udp, const struct loop_udp
  */
 void loop_udp_room(struct loop_udp *udp, size_t bytes);
 
+/*
+ * Of a connected one: calls back for a datagram that has come, if the loop has not come to it yet. False: there
+ * is none.
+ */
+bool loop_udp_take(struct loop_udp *udp);
+
 /* Stops receiving and closes; no error if it is closed. May be called within its own callback. */
 void loop_udp_close(struct loop_udp *udp);
 

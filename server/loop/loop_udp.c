@@ -104,8 +104,8 @@ static void receive_batch(struct loop *loop, struct loop_udp *udp)
 	loop->current = NULL;
 }
 
-/* One for each call: peers of connected sockets mostly wait for the answer. */
-static void receive_one(struct loop *loop, struct loop_udp *udp)
+/* One for each call: peers of connected sockets mostly wait for the answer. False: there was none. */
+static bool receive_one(struct loop *loop, struct loop_udp *udp)
 {
 	struct loop_datagram datagram = {.data = loop->batch->data[0],
 					 .from = udp->peer,
@@ -115,10 +115,17 @@ static void receive_one(struct loop *loop, struct loop_udp *udp)
 
 	if (len < 0) {
 		receive_failed(errno);
-		return;
+		return false;
 	}
 	datagram.len = (size_t)len;
 	udp->receive(udp, &datagram);
+	return true;
+}
+
+bool loop_udp_take(struct loop_udp *udp)
+{
+	assert(udp->connected);
+	return receive_one(udp->io.loop, udp);
 }
 
 static void on_readable(struct loop_io *io, unsigned int ready)

@@ -93,6 +93,12 @@ static void on_timer(struct loop_timer *timer)
 		loop_timer_start(timer->loop, timer, t->session.wait_ms, on_timer);
 		return;
 	}
+	if (now >= t->session.deadline) {
+		/* among a thousand its turn may be late: not the client's answer */
+		loop_timer_start(timer->loop, timer, t->session.wait_ms, on_timer);
+		if (loop_udp_take(&t->udp))
+			return; /* the transfer may be gone */
+	}
 	act(t, tftp_session_tick(&t->session, now));
 }
 
