@@ -154,6 +154,13 @@ void loop_group_finish(struct loop_group *group);
 void loop_work_submit(struct loop *loop, struct loop_work *work, loop_work_fn run,
 		      loop_work_fn done);
 
+/*
+ * The same for work that is short and does not wait for others' work: begun before all that is not urgent, however
+ * much of that there is.
+ */
+void loop_work_submit_urgent(struct loop *loop, struct loop_work *work, loop_work_fn run,
+			     loop_work_fn done);
+
 /* Threads that submitted work has at most. */
 unsigned int loop_workers(const struct loop *loop);
 

@@ -25,7 +25,8 @@ struct work_pool {
 	atomic_size_t unfinished; /* work and posts whose callback of the loop is still to come */
 	sem_t wake; /* has one for each worker that was told to get up */
 	pthread_mutex_t lock; /* of the following */
-	struct work_queue waiting; /* for a worker */
+	struct work_queue urgent; /* for a worker, before all that is @waiting */
+	struct work_queue waiting;
 	bool ending;
 	bool waking; /* a worker was told to get up and did not yet */
 	unsigned int idle; /* workers that sleep, with the one that is getting up */

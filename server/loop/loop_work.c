@@ -46,10 +46,21 @@ static struct loop_work *queue_pop(struct work_queue *queue)
 	return work;
 }
 
+static bool has_work(const struct work_pool *pool)
+{
+	return pool->urgent.first || pool->waiting.first;
+}
+
+static struct loop_work *next_work(struct work_pool *pool)
+{
+	return queue_pop(pool->urgent.first ? &pool->urgent : &pool->waiting);
+}
+
 int work_pool_init(struct work_pool *pool, unsigned int threads_max)
 {
 	int err;
 
+	queue_init(&pool->urgent);
 	queue_init(&pool->waiting);
 	atomic_init(&pool->finished, NULL);
 	atomic_init(&pool->unfinished, 0);
@@ -68,7 +79,7 @@ int work_pool_init(struct work_pool *pool, unsigned int threads_max)
 void work_pool_finish(struct work_pool *pool)
 {
 	pthread_mutex_lock(&pool->lock);
-	assert(!pool->waiting.first);
+	assert(!has_work(pool));
 	pool->ending = true;
 	pthread_mutex_unlock(&pool->lock);
 	/* only the loop's thread, which is this one, starts others */
@@ -151,7 +162,7 @@ static void join(struct loop *loop, struct loop_group *group, struct loop_work *
 /* Whether one more worker is to get up, since there is more to do; the lock is held. */
 static bool wake_locked(struct work_pool *pool)
 {
-	if (!pool->waiting.first || pool->waking || pool->idle == 0)
+	if (!has_work(pool) || pool->waking || pool->idle == 0)
 		return false;
 	pool->waking = true;
 	return true;
@@ -171,7 +182,7 @@ static void do_work(struct loop_work *work)
 /* Does one piece of work; the lock is held, and let go meanwhile. */
 static void serve_locked(struct work_pool *pool)
 {
-	struct loop_work *work = queue_pop(&pool->waiting);
+	struct loop_work *work = next_work(pool);
 	bool wake = wake_locked(pool);
 
 	pthread_mutex_unlock(&pool->lock);
@@ -199,7 +210,7 @@ static void *serve(void *ctx)
 
 	pthread_mutex_lock(&pool->lock);
 	while (!pool->ending) {
-		if (pool->waiting.first)
+		if (has_work(pool))
 			serve_locked(pool);
 		else
 			sleep_locked(pool);
@@ -231,8 +242,8 @@ static void start_thread(struct work_pool *pool)
 	pthread_attr_destroy(&attributes);
 }
 
-void loop_work_submit(struct loop *loop, struct loop_work *work, loop_work_fn run,
-		      loop_work_fn done)
+static void submit(struct loop *loop, struct loop_work *work, struct work_queue *queue,
+		   loop_work_fn run, loop_work_fn done)
 {
 	struct work_pool *pool = &loop->pool;
 	bool wake;
@@ -243,13 +254,14 @@ void loop_work_submit(struct loop *loop, struct loop_work *work, loop_work_fn ru
 	work->done = done;
 	atomic_fetch_add(&pool->unfinished, 1);
 	pthread_mutex_lock(&pool->lock);
-	queue_push(&pool->waiting, work);
+	queue_push(queue, work);
 	wake = wake_locked(pool);
-	if (pool->waiting.count > pool->idle && pool->threads < pool->threads_max)
+	if (pool->urgent.count + pool->waiting.count > pool->idle &&
+	    pool->threads < pool->threads_max)
 		start_thread(pool);
 	if (pool->threads == 0) {
 		log_warn("loop: no thread can be started: the loop waits itself");
-		queue_pop(&pool->waiting);
+		queue_pop(queue);
 		pthread_mutex_unlock(&pool->lock);
 		do_work(work);
 		return;
@@ -257,6 +269,18 @@ void loop_work_submit(struct loop *loop, struct loop_work *work, loop_work_fn ru
 	pthread_mutex_unlock(&pool->lock);
 	if (wake)
 		sem_post(&pool->wake);
+}
+
+void loop_work_submit(struct loop *loop, struct loop_work *work, loop_work_fn run,
+		      loop_work_fn done)
+{
+	submit(loop, work, &loop->pool.waiting, run, done);
+}
+
+void loop_work_submit_urgent(struct loop *loop, struct loop_work *work, loop_work_fn run,
+			     loop_work_fn done)
+{
+	submit(loop, work, &loop->pool.urgent, run, done);
 }
 
 unsigned int loop_workers(const struct loop *loop)

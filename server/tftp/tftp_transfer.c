@@ -458,7 +458,7 @@ void tftp_transfer_start(struct tftp_server *server, const struct loop_datagram 
 	wait_allow();
 	if (err == -EAGAIN) {
 		t->is_opening = true;
-		loop_work_submit(server->loop, &t->opening, open_by_worker, on_opened);
+		loop_work_submit_urgent(server->loop, &t->opening, open_by_worker, on_opened);
 		return;
 	}
 	opened(t, err);

@@ -254,6 +254,32 @@ static void work_begins_in_the_order_of_its_submission(void)
 	assert(begun == MANY && out_of_order == 0);
 }
 
+static unsigned int begun_before;
+
+static void run_urgently(struct loop_work *work)
+{
+	(void)work;
+	pthread_mutex_lock(&lock);
+	begun_before = begun;
+	pthread_mutex_unlock(&lock);
+}
+
+static void urgent_work_does_not_wait_for_the_rest(void)
+{
+	static struct loop_work urgent;
+
+	loop_destroy(loop);
+	assert(loop_create(1, &loop) == 0);
+	/* the only worker gets no further than to the first */
+	pthread_mutex_lock(&lock);
+	submit(MANY, run_quickly);
+	loop_work_submit_urgent(loop, &urgent, run_urgently, count_done);
+	wanted++;
+	pthread_mutex_unlock(&lock);
+	loop_run(loop);
+	assert(begun == MANY && out_of_order == 0 && begun_before <= 1);
+}
+
 /* Groups: the first lot ends when all others have run, which wait for no worker meanwhile. */
 static struct loop_group group;
 static unsigned int lots;
@@ -707,6 +733,7 @@ static const struct check {
 	CHECK(workers_start_when_they_are_needed),
 	CHECK(all_workers_work_where_all_are_needed),
 	CHECK(work_begins_in_the_order_of_its_submission),
+	CHECK(urgent_work_does_not_wait_for_the_rest),
 	CHECK(work_of_a_group_waits_for_one_worker_alone),
 	CHECK(work_may_be_submitted_again_when_it_is_done),
 	CHECK(posts_arrive_from_any_thread),
