@@ -236,6 +236,7 @@ static int open_request(void *ctx, const struct tftp_request *request, struct tf
 		.id = file->node,
 		.text = file->text,
 		.size = file->size,
+		.fixed = !file->tree->pi, /* nobody writes to what all share */
 		.owner = file,
 	};
 	return 0;

@@ -31,6 +31,7 @@ struct tftp_file {
 	uint64_t id;
 	const char *text; /* borrowed until `close` */
 	uint64_t size; /* bytes */
+	bool fixed; /* @tree and @id will mean the same bytes for as long as any file of the tree is open */
 	void *owner; /* the source's own */
 };
 

@@ -46,6 +46,7 @@ struct tftp_server {
 	unsigned int per_client_max;
 	unsigned int transfers;
 	size_t room; /* bytes of all transfers that read much at once */
+	struct tftp_pieces pieces;
 	struct tftp_transfer *buckets[TFTP_BUCKETS];
 	uint8_t scratch[TFTP_BLOCK_MAX]; /* a block of text */
 };

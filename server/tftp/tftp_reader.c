@@ -8,6 +8,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "base/checked.h"
@@ -17,11 +18,98 @@
 #define AHEAD_BYTES (256u << 10)
 #define AHEAD_PIECE (64u << 10)
 
-void tftp_reader_init(struct tftp_reader *reader, struct loop *loop, const struct tftp_file *file,
-		      size_t room, tftp_reader_fn ready)
+static struct tftp_piece **bucket(struct tftp_pieces *pieces, const struct tftp_file *file,
+				  uint64_t start)
+{
+	uint64_t mixed = (file->id * 31 + start) * 0x9e3779b97f4a7c15; /* Fibonacci hashing */
+
+	return &pieces->buckets[mixed >> 56];
+}
+static_assert(TFTP_PIECE_BUCKETS == 1u << (64 - 56), "a bucket for each value of the hash");
+
+/* Others find it from now on, if it will always be what it is. */
+static void publish(struct tftp_reader *reader)
+{
+	struct tftp_piece *piece = reader->piece;
+	struct tftp_piece **first = bucket(reader->pieces, reader->file, piece->start);
+
+	if (!reader->file->fixed)
+		return;
+	piece->next = *first;
+	piece->link = first;
+	if (*first)
+		(*first)->link = &piece->next;
+	*first = piece;
+}
+
+static void withdraw(struct tftp_piece *piece)
+{
+	if (!piece->link)
+		return;
+	*piece->link = piece->next;
+	if (piece->next)
+		piece->next->link = piece->link;
+	piece->link = NULL;
+}
+
+static void let_go(struct tftp_reader *reader)
+{
+	struct tftp_piece *piece = reader->piece;
+
+	reader->piece = NULL;
+	if (!piece || --piece->readers > 0)
+		return;
+	withdraw(piece);
+	free(piece);
+}
+
+/* Takes the piece that another one has read from @offset on, with at least @len bytes. False: there is none. */
+static bool share(struct tftp_reader *reader, uint64_t offset, size_t len)
+{
+	const struct tftp_file *file = reader->file;
+	struct tftp_piece *piece = file->fixed ? *bucket(reader->pieces, file, offset) : NULL;
+
+	while (piece && (piece->tree != file->tree || piece->id != file->id ||
+			 piece->start != offset || piece->len < len))
+		piece = piece->next;
+	if (!piece)
+		return false;
+	piece->readers++;
+	let_go(reader);
+	reader->piece = piece;
+	return true;
+}
+
+/* Makes reader->piece an empty one from @offset on that nobody else has. */
+static int renew(struct tftp_reader *reader, uint64_t offset)
+{
+	struct tftp_piece *piece = reader->piece;
+
+	if (piece && piece->readers == 1 && piece->room == reader->room) {
+		withdraw(piece);
+	} else {
+		let_go(reader);
+		piece = malloc(sizeof(*piece) + reader->room);
+		if (!piece)
+			return -ENOMEM;
+		piece->link = NULL;
+		piece->readers = 1;
+		piece->tree = reader->file->tree;
+		piece->id = reader->file->id;
+		piece->room = reader->room;
+		reader->piece = piece;
+	}
+	piece->start = offset;
+	piece->len = 0;
+	return 0;
+}
+
+void tftp_reader_init(struct tftp_reader *reader, struct loop *loop, struct tftp_pieces *pieces,
+		      const struct tftp_file *file, size_t room, tftp_reader_fn ready)
 {
 	*reader = (struct tftp_reader){
 		.loop = loop,
+		.pieces = pieces,
 		.file = file,
 		.room = room,
 		.ready = ready,
@@ -33,22 +121,29 @@ bool tftp_reader_is_busy(const struct tftp_reader *reader)
 	return reader->reading || reader->warming;
 }
 
+void tftp_reader_leave(struct tftp_reader *reader)
+{
+	/* what a worker is reading to, others do not know */
+	if (!reader->reading)
+		let_go(reader);
+	reader->pieces = NULL;
+}
+
 void tftp_reader_finish(struct tftp_reader *reader)
 {
 	assert(!tftp_reader_is_busy(reader));
-	if (reader->bytes)
-		free(reader->bytes - TFTP_READER_FRONT);
-	reader->bytes = NULL;
+	let_go(reader);
 }
 
-/* Reads to the buffer from reader->start on as much as there is room for. */
+/* Reads to the piece as much as there is room for. */
 static int fill(struct tftp_reader *reader)
 {
-	uint64_t left = reader->file->size - reader->start;
-	ssize_t got = tree_read(reader->file->tree, reader->file->id, reader->bytes,
-				(size_t)min_u64(reader->room, left), reader->start);
+	struct tftp_piece *piece = reader->piece;
+	uint64_t left = reader->file->size - piece->start;
+	ssize_t got = tree_read(reader->file->tree, reader->file->id, piece->bytes,
+				(size_t)min_u64(piece->room, left), piece->start);
 
-	reader->len = got > 0 ? (size_t)got : 0;
+	piece->len = got > 0 ? (size_t)got : 0;
 	return got < 0 ? (int)got : 0;
 }
 
@@ -57,7 +152,7 @@ static void read_by_worker(struct loop_work *work)
 	struct tftp_reader *reader = container_of(work, struct tftp_reader, read);
 
 	reader->error = fill(reader);
-	if (reader->error == 0 && reader->len < reader->wanted)
+	if (reader->error == 0 && reader->piece->len < reader->wanted)
 		reader->error = -EIO;
 }
 
@@ -66,6 +161,8 @@ static void on_read(struct loop_work *work)
 	struct tftp_reader *reader = container_of(work, struct tftp_reader, read);
 
 	reader->reading = false;
+	if (reader->pieces && !reader->error)
+		publish(reader);
 	reader->ready(reader);
 }
 
@@ -127,23 +224,27 @@ static void warm_up(struct tftp_reader *reader, uint64_t offset)
 	loop_work_submit(reader->loop, &reader->ahead, warm_by_worker, on_warm);
 }
 
-/* What a worker has read, is there, or is in the page cache. */
+/* Whether the piece at hand has @len bytes from @offset on. */
+static bool is_here(const struct tftp_reader *reader, uint64_t offset, size_t len)
+{
+	const struct tftp_piece *piece = reader->piece;
+
+	return piece && offset >= piece->start &&
+	       range_fits(offset - piece->start, len, piece->len);
+}
+
+/* What a worker or another reader has read, is there, or is in the page cache. */
 static int get_from_tree(struct tftp_reader *reader, uint64_t offset, size_t len)
 {
 	int err;
 
 	if (reader->error)
 		return reader->error;
-	if (offset >= reader->start && range_fits(offset - reader->start, len, reader->len))
+	if (is_here(reader, offset, len) || share(reader, offset, len))
 		return 0;
-	if (!reader->bytes) {
-		uint8_t *bytes = malloc(TFTP_READER_FRONT + reader->room);
-
-		if (!bytes)
-			return -ENOMEM;
-		reader->bytes = bytes + TFTP_READER_FRONT;
-	}
-	reader->start = offset;
+	err = renew(reader, offset);
+	if (err)
+		return err;
 	wait_forbid();
 	err = fill(reader);
 	wait_allow();
@@ -157,7 +258,10 @@ static int get_from_tree(struct tftp_reader *reader, uint64_t offset, size_t len
 	}
 	if (err)
 		return err;
-	return reader->len < len ? -EIO : 0;
+	if (reader->piece->len < len)
+		return -EIO;
+	publish(reader);
+	return 0;
 }
 
 int tftp_reader_get(struct tftp_reader *reader, uint64_t offset, size_t len, const uint8_t **out,
@@ -181,14 +285,20 @@ int tftp_reader_get(struct tftp_reader *reader, uint64_t offset, size_t len, con
 		return err;
 	if (reader->cold)
 		warm_up(reader, offset);
-	*out = reader->bytes + (offset - reader->start);
-	*out_len = reader->len - (size_t)(offset - reader->start);
+	*out = reader->piece->bytes + (offset - reader->piece->start);
+	*out_len = reader->piece->len - (size_t)(offset - reader->piece->start);
 	return 0;
 }
 
+static_assert(offsetof(struct tftp_piece, bytes) ==
+		      offsetof(struct tftp_piece, front) + TFTP_READER_FRONT,
+	      "the front lies before the bytes");
+
 uint8_t *tftp_reader_front(struct tftp_reader *reader, const uint8_t *data)
 {
+	struct tftp_piece *piece = reader->piece;
+
 	if (!reader->file->tree || !data)
 		return NULL;
-	return reader->bytes + (data - reader->bytes) - TFTP_READER_FRONT;
+	return (uint8_t *)piece + offsetof(struct tftp_piece, front) + (data - piece->bytes);
 }

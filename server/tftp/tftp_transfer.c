@@ -51,6 +51,8 @@ void tftp_transfer_end(struct tftp_transfer *t, enum tftp_outcome outcome)
 		tftp_session_fail(&t->session, outcome);
 	loop_timer_stop(&t->timer);
 	loop_udp_close(&t->udp);
+	if (t->is_open)
+		tftp_reader_leave(&t->reader);
 	t->server->room -= t->room;
 	tftp_server_remove(t->server, t);
 	t->server = NULL;
@@ -173,15 +175,20 @@ static int send_blocks(struct tftp_transfer *t, const struct loop_udp_out *out, 
 static_assert(TFTP_READER_FRONT == TFTP_HEAD_BYTES, "there is room for a head");
 
 /*
- * The one block that is sent at a time goes with its head in front, over the end of the block before, which the
- * client has: a datagram of one piece costs less.
+ * The one block that is sent at a time goes with its head in front, in the place of other bytes, which are put
+ * back: a datagram of one piece costs less.
  */
 static int send_single(struct tftp_transfer *t, uint8_t *front, size_t len)
 {
 	struct loop_udp_out out = {.head = front, .head_len = TFTP_HEAD_BYTES + len};
+	uint8_t before[TFTP_HEAD_BYTES];
+	int sent;
 
+	memcpy(before, front, sizeof(before));
 	tftp_packet_data_head((uint16_t)t->session.next, front);
-	return send_blocks(t, &out, 1);
+	sent = send_blocks(t, &out, 1);
+	memcpy(front, before, sizeof(before));
+	return sent;
 }
 
 static int send_octets(struct tftp_transfer *t)
@@ -383,7 +390,8 @@ static void opened(struct tftp_transfer *t, int err)
 	}
 	t->is_open = true;
 	t->terms = tftp_session_agree(&ask, path_mtu(t));
-	tftp_reader_init(&t->reader, server->loop, &t->file, take_room(t), on_data);
+	tftp_reader_init(&t->reader, server->loop, &server->pieces, &t->file, take_room(t),
+			 on_data);
 	if (t->mode == TFTP_MODE_OCTET)
 		last = t->file.size / block_bytes(t) + 1;
 	offer = t->terms.block || t->terms.window || t->terms.timeout_s || t->terms.tsize;

@@ -42,14 +42,14 @@ ended() {
 }
 
 start -v boot.img
-python3 "$BRAMBLE_SOURCE/test/support/tftp_torture.py" "$port" middle middle || fail "see above"
+python3 "$BRAMBLE_SOURCE/test/support/tftp_torture.py" "$port" "$server" middle middle || fail "see above"
 grep -q '^middle complete 100000$' served || fail "no complete transfer was reported"
 grep -q '^middle early 0$' served || fail "no early end was reported"
 ! grep -q ' error ' served || fail "a transfer failed: $(grep ' error ' served)"
 
 ended
 start -m 4 boot.img
-python3 "$BRAMBLE_SOURCE/test/support/tftp_torture.py" "$port" middle middle \
+python3 "$BRAMBLE_SOURCE/test/support/tftp_torture.py" "$port" "$server" middle middle \
 	who_has_not_answered_makes_room_for_others || fail "see above"
 ended
 start -v boot.img

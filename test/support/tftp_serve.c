@@ -63,7 +63,7 @@ static int on_open(void *ctx, const struct tftp_request *request, struct tftp_fi
 		return err;
 	if (!S_ISREG(attr.mode))
 		return S_ISDIR(attr.mode) ? -EISDIR : -EACCES;
-	*out = (struct tftp_file){.tree = serve.tree, .id = id, .size = attr.size};
+	*out = (struct tftp_file){.tree = serve.tree, .id = id, .size = attr.size, .fixed = true};
 	return 0;
 }
 

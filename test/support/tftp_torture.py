@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: MIT
 """TFTP packet by packet: what boot ROMs do, what networks do to packets, and what nobody should do.
 
-    tftp_torture.py PORT FILE NAME [TEST]
+    tftp_torture.py PORT PID FILE NAME [TEST]
 
-FILE is what the server at 127.0.0.1 hands out as NAME, some 100 KiB. Prints what is wrong and fails. All
+FILE is what the server PID at 127.0.0.1 hands out as NAME, some 100 KiB. Prints what is wrong and fails. All
 tests are done, but those that need a server of their own, which are to be named.
 """
+import os
+import signal
 import socket
 import struct
 import sys
@@ -14,8 +16,9 @@ import time
 
 RRQ, WRQ, DATA, ACK, ERROR, OACK = 1, 2, 3, 4, 5, 6
 SERVER = ("127.0.0.1", int(sys.argv[1]))
-CONTENT = open(sys.argv[2], "rb").read()
-NAME = sys.argv[3].encode()
+PID = int(sys.argv[2])
+CONTENT = open(sys.argv[3], "rb").read()
+NAME = sys.argv[4].encode()
 failures = 0
 
 
@@ -161,6 +164,56 @@ def what_is_lost_comes_again():
     c.ack(1)
     check("block 2", c.block()[0] == 2)
     c.error(0)
+
+
+def what_waits_in_the_socket_is_not_asked_for_again():
+    c = Client()
+    c.ask(NAME, "blksize", 1024, "timeout", 1)
+    c.get()
+    c.ack(0)
+    check("block 1", c.block()[0] == 1)
+    os.kill(PID, signal.SIGSTOP)
+    while not c.silence():
+        pass
+    c.ack(1)
+    time.sleep(1.2)  # so that it is late when it looks again
+    os.kill(PID, signal.SIGCONT)
+    check("block 2 is next", c.block()[0] == 2)
+    c.error(0)
+
+
+def many_load_a_file_side_by_side():
+    """Each gets its own blocks, whoever lags behind, asks again or ends, and whatever their size is."""
+    clients = [Client() for _ in range(12)]
+    sizes = [1468, 1468, 1024, 1468, 512, 1468] * 2
+    got = [b""] * len(clients)
+    for c, size in zip(clients, sizes):
+        c.ask(NAME, "blksize", size)
+        c.get()
+        c.ack(0)
+    going = set(range(len(clients)))
+    number = 0
+    while going:
+        number += 1
+        for i in sorted(going):
+            if i % 5 == 1 and number == 30:
+                clients[i].error(0)
+                going.discard(i)
+                continue
+            if i == 3 and number in (11, 12, 23):
+                clients[i].get()  # lost on the way: it comes again
+            block, data = clients[i].block()
+            for _ in range(5):  # repeated, where this machine is slow
+                if block in (None, number - 1):
+                    block, data = clients[i].block()
+            check("the next block", block == number)
+            got[i] += data
+            clients[i].ack(number)
+            if len(data) < sizes[i]:
+                check("the whole file", got[i] == CONTENT)
+                going.discard(i)
+            elif i % 5 == 1:
+                check("as far as it came", CONTENT.startswith(got[i]))
 
 
 def the_client_may_choose_how_long_to_wait():
@@ -309,7 +362,7 @@ def who_has_not_answered_makes_room_for_others():
 
 own_server = {"who_has_not_answered_makes_room_for_others"}
 tests = {name: f for name, f in globals().items() if getattr(f, "__code__", None) and not f.__code__.co_argcount}
-for test in [tests[name] for name in sys.argv[4:] or tests if sys.argv[4:] or name not in own_server]:
+for test in [tests[name] for name in sys.argv[5:] or tests if sys.argv[5:] or name not in own_server]:
     before = failures
     test()
     print("ok" if failures == before else "FAILED", test.__name__)
