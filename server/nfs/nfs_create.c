@@ -91,8 +91,9 @@ static int make_node(struct nfs_op *op, const struct nfs_name *name, const struc
 }
 
 /*
- * There is something of this name. UNCHECKED takes a file as it is, and cuts it off if it is to be empty;
- * EXCLUSIVE takes what the same call has made before.
+ * There is something of this name, which needs no right to change the directory. UNCHECKED takes a file as
+ * it is but for its size, if that is given, as knfsd does; EXCLUSIVE takes what the same call has made
+ * before.
  */
 static int take_present(struct nfs_op *op, uint64_t id, const struct making *making,
 			struct tree_setattr *set)
@@ -109,7 +110,7 @@ static int take_present(struct nfs_op *op, uint64_t id, const struct making *mak
 		return -EEXIST;
 	op->outcome.id = id;
 	set->valid &= TREE_SET_SIZE;
-	if (making->how == EXCLUSIVE || !set->valid || set->size)
+	if (making->how == EXCLUSIVE || !set->valid)
 		return 0;
 	return nfs_set(op, id, &attr, set);
 }
@@ -121,18 +122,20 @@ static int make(struct nfs_op *op, const filename3 *wanted, const struct making 
 	uint64_t id;
 	int err = nfs_name_of(wanted, &name);
 
-	if (!err)
-		err = nfs_may_change_dir(op, op->id);
 	if (!err && making->attributes)
 		err = nfs_set_of(making->attributes, &set);
-	if (!err && (S_ISCHR(making->type) || S_ISBLK(making->type)) && !op->caller.privileged)
-		err = -EPERM; /* CAP_MKNOD */
+	if (!err)
+		err = nfs_may_search_dir(op, op->id);
 	if (err)
 		return err;
 	err = tree_lookup(op->tree, op->id, name.text, name.len, &id);
+	if (!err)
+		return take_present(op, id, making, &set);
 	if (err == -ENOENT)
-		return make_node(op, &name, making, &set);
-	return err ? err : take_present(op, id, making, &set);
+		err = nfs_may_change_dir(op, op->id);
+	if (!err && (S_ISCHR(making->type) || S_ISBLK(making->type)) && !op->caller.privileged)
+		err = -EPERM; /* CAP_MKNOD */
+	return err ? err : make_node(op, &name, making, &set);
 }
 
 static int make_in_order(struct nfs_op *op, const filename3 *wanted, const struct making *making)

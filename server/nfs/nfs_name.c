@@ -12,7 +12,7 @@ int nfs_name_of(const filename3 *name, struct nfs_name *out)
 	return out->len > NFS_NAME_MAX ? -ENAMETOOLONG : 0;
 }
 
-int nfs_may_change_dir(struct nfs_op *op, uint64_t dir)
+static int may_in_dir(struct nfs_op *op, uint64_t dir, unsigned int wanted)
 {
 	struct tree_attr attr;
 	int err = tree_getattr(op->tree, dir, &attr);
@@ -22,9 +22,19 @@ int nfs_may_change_dir(struct nfs_op *op, uint64_t dir)
 	if (!S_ISDIR(attr.mode))
 		return -ENOTDIR;
 	/* before permissions, as the kernel has it: nobody may write to what cannot be written */
-	if (!tree_is_writable(op->tree))
+	if ((wanted & TREE_MAY_WRITE) && !tree_is_writable(op->tree))
 		return -EROFS;
-	return nfs_may(op, &attr, TREE_MAY_WRITE | TREE_MAY_EXEC);
+	return nfs_may(op, &attr, wanted);
+}
+
+int nfs_may_search_dir(struct nfs_op *op, uint64_t dir)
+{
+	return may_in_dir(op, dir, TREE_MAY_EXEC);
+}
+
+int nfs_may_change_dir(struct nfs_op *op, uint64_t dir)
+{
+	return may_in_dir(op, dir, TREE_MAY_WRITE | TREE_MAY_EXEC);
 }
 
 /* REMOVE and RMDIR ----------------------------------------------------------------------------- */

@@ -24,6 +24,9 @@ static inline bool nfs_name_is_dots(const struct nfs_name *name)
 	return (name->len == 1 && name->text[0] == '.') || nfs_name_is_dot_dot(name);
 }
 
+/* Whether the caller may look names up in the directory: -ENOTDIR, -EACCES. */
+int nfs_may_search_dir(struct nfs_op *op, uint64_t dir);
+
 /* Whether the caller may add names to the directory: -ENOTDIR, -EROFS, -EACCES. */
 int nfs_may_change_dir(struct nfs_op *op, uint64_t dir);
 

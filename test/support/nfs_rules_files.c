@@ -227,6 +227,11 @@ static void access_tells_who_may_do_what(struct rules *r)
 	CHECK_IS(access_of(&user, &file), ACCESS3_READ | ACCESS3_EXECUTE);
 	CHECK_IS(access_of(r->root, &file), all_of_file | ACCESS3_EXECUTE);
 	CHECK_IS(do_lookup(&user, &r->dir, "f", NULL), NFS3_OK);
+	/* what is there needs no right to make it */
+	set = set_mode(0644);
+	CHECK_IS(do_create(&user, &r->dir, "f", UNCHECKED, &set, NULL, NULL), NFS3_OK);
+	CHECK_IS(do_create(&user, &r->dir, "f", GUARDED, &set, NULL, NULL), NFS3ERR_EXIST);
+	CHECK_IS(do_create(&user, &r->dir, "g", UNCHECKED, &set, NULL, NULL), NFS3ERR_ACCES);
 	set = set_mode(0700);
 	CHECK_IS(do_setattr(r->root, &r->dir, &set, NULL, NULL), NFS3_OK);
 	CHECK_IS(do_lookup(&user, &r->dir, "f", NULL), NFS3ERR_ACCES);

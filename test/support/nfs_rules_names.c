@@ -58,6 +58,10 @@ static void create_does_what_its_mode_says(struct rules *r)
 	CHECK_IS(do_create(r->root, &r->dir, "a", UNCHECKED, &set, NULL, &second), NFS3_OK);
 	CHECK_IS(do_getattr(r->root, &first, &attr), NFS3_OK);
 	CHECK_IS(attr.size, 0);
+	set = set_size(3000);
+	CHECK_IS(do_create(r->root, &r->dir, "a", UNCHECKED, &set, NULL, &second), NFS3_OK);
+	CHECK_IS(do_getattr(r->root, &first, &attr), NFS3_OK);
+	CHECK_IS(attr.size, 3000);
 	CHECK_IS(do_create(r->root, &r->dir, "a", GUARDED, &set, NULL, NULL), NFS3ERR_EXIST);
 	CHECK_IS(do_mkdir(r->root, &r->dir, "d", 0755, NULL), NFS3_OK);
 	CHECK_IS(do_create(r->root, &r->dir, "d", UNCHECKED, &set, NULL, NULL), NFS3ERR_EXIST);
