@@ -256,7 +256,12 @@ int fleet_handle_key(struct fleet *fleet, uint8_t out_key[NFS_KEY_BYTES])
 		err = make_key(folder, out_key);
 	else if (!err && !parse_key(text, len, out_key))
 		err = -EUCLEAN;
-	if (err)
+	if (err == -EUCLEAN)
+		log_error("%s/" KEY_NAME
+			  ": not %u hexadecimal digits: put it back from a backup, or remove "
+			  "it and start all Pis anew",
+			  state_path(fleet->state), 2 * NFS_KEY_BYTES);
+	else if (err)
 		log_error("%s/" KEY_NAME ": %s", state_path(fleet->state), strerror(-err));
 	return err;
 }

@@ -316,3 +316,10 @@ serve_start "${unprivileged[@]}" --partition 1 "$image"
 said log "$image: has no root file system of a Linux"
 ! grep -q 'no firmware' log || fail "it does not see the firmware"
 serve_stop
+
+# Handles that Pis have would be sealed by another key: that is not made in silence.
+cp "$work/state/handle-key" key
+echo damaged >"$work/state/handle-key"
+expect 1 bramble serve "${unprivileged[@]}" "$image"
+said err "$work/state/handle-key: not 32 hexadecimal digits"
+cp key "$work/state/handle-key"
