@@ -163,6 +163,27 @@ static struct fleet_pi *find_overlay(const struct fleet *fleet, const uint8_t *u
 	return NULL;
 }
 
+/* Of a Pi that runs since before the server was started, nothing else is heard. */
+static void note_going_on(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_tree *tree,
+			  struct in_addr address)
+{
+	char label[FLEET_LABEL_MAX], text[INET_ADDRSTRLEN];
+
+	pthread_mutex_lock(&fleet->lock);
+	pi->record.last_seen = fleet_wall();
+	pi->seen_ms = fleet_ms();
+	if (pi->phase == FLEET_KNOWN) {
+		pi->phase = FLEET_MOUNTED;
+		pi->changes = __atomic_load_n(&tree->export.changes, __ATOMIC_RELAXED);
+		pi->address = address;
+		pi->dirty = true;
+		inet_ntop(AF_INET, &address, text, sizeof(text));
+		fleet_say(fleet, LOG_LEVEL_INFO, "pi %s: goes on, at %s", fleet_label(pi, label),
+			  text);
+	}
+	fleet_unlock(fleet);
+}
+
 static int find(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
 		const struct sockaddr_in *peer, struct nfs_export **out)
 {
@@ -186,13 +207,16 @@ static int find(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
 	if (err)
 		return err;
 	err = fleet_tree_open(fleet, pi, false, &tree);
+	if (!err &&
+	    (memcmp(tree->export.uuid, uuid, NFS_UUID_BYTES) != 0 || tree->export.epoch != epoch)) {
+		fleet_tree_put(fleet, tree);
+		err = -ESTALE;
+	}
+	if (!err)
+		note_going_on(fleet, pi, tree, peer->sin_addr);
 	fleet_unpin(fleet, pi);
 	if (err)
 		return err == -ENOENT ? -ESTALE : err;
-	if (memcmp(tree->export.uuid, uuid, NFS_UUID_BYTES) != 0 || tree->export.epoch != epoch) {
-		fleet_tree_put(fleet, tree);
-		return -ESTALE;
-	}
 	*out = &tree->export;
 	return 0;
 }

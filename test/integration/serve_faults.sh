@@ -112,7 +112,11 @@ asks 0 mount /0000aaaa
 kill -KILL "$server"
 wait "$server" || true
 serve_start --config conf -v
+bramble pi show 0000aaaa --json | jq -e '.state == "known" and .address == null' >/dev/null ||
+	fail "a Pi is up that was not heard of since the start"
 asks 0 getattr
+bramble pi show 0000aaaa --json | jq -e '.state == "mounted" and .address == "127.0.0.1"' >/dev/null ||
+	fail "a Pi that goes on after a restart is not known to be there"
 # One that is known may boot, and what could not be saved is saved later.
 mkdir "$work/state/pis/0000aaaa.new"
 bramble pi set 0000aaaa name=kitchen 2>err && fail "a name was not saved, and nobody said so"
