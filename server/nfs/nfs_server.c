@@ -161,11 +161,9 @@ uint16_t nfs_server_mount_port(const struct nfs_server *server)
 static void run_register(struct loop_work *work)
 {
 	struct nfs_server *server = container_of(work, struct nfs_server, registering);
-	int err;
-
-	/* at the end the ports are closed already */
-	server->entries_count = nfs_portmap_entries(server, server->entries);
-	err = nfs_register_set(server->entries, server->entries_count);
+	pmap2_mapping entries[NFS_PMAP_ENTRIES];
+	size_t count = nfs_portmap_entries(server, entries);
+	int err = nfs_register_set(entries, count, server->entries, &server->entries_count);
 
 	server->registered = !err;
 	if (err)

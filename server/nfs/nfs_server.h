@@ -83,10 +83,12 @@ void nfs_portmap_call(struct rpc_call *call);
 size_t nfs_portmap_entries(const struct nfs_server *server, pmap2_mapping out[NFS_PMAP_ENTRIES]);
 
 /*
- * nfs_register.c: sets or removes entries at the host's own port mapper; waits. Errors of sockets,
- * -ETIMEDOUT, -EACCES: it refused.
+ * nfs_register.c: sets or removes entries at the host's own port mapper; waits. Of programs that another server
+ * has there, which is alive, nothing is changed; @out, with room for @count, gets those that were set. Errors of
+ * sockets, -ETIMEDOUT, -EACCES: it refused.
  */
-int nfs_register_set(const pmap2_mapping *entries, size_t count);
+int nfs_register_set(const pmap2_mapping *entries, size_t count, pmap2_mapping *out,
+		     size_t *out_count);
 int nfs_register_unset(const pmap2_mapping *entries, size_t count);
 
 /* nfs_lease.c: all on the loop. */

@@ -76,6 +76,15 @@ serve_stop
 kill "$holder"
 wait "$holder" || true
 
+# Of the port mapper's ports one alone is of no use: who asks there would wait for nothing.
+holds 111
+serve_start "$image"
+python3 -c 'import socket
+socket.create_connection(("127.0.0.1", 111))' 2>/dev/null && fail "111/tcp is open, and nobody serves it"
+serve_stop
+kill "$holder"
+wait "$holder" || true
+
 # Root is given up when the ports are open, but for the right to such ports.
 printf '[server]\nuser = nobody\nstate = %s\n[image pi]\nfile = %s\n' "$work/nobodys" "$image" >user.conf
 serve_start --config user.conf
@@ -119,6 +128,34 @@ if command -v rpcbind >/dev/null; then
 		serve_stop
 		rpcinfo -p 127.0.0.1 >mapped
 		! grep -qE '^ +100003' mapped || fail "rpcbind was not told of the end"
+
+		# What another NFS server has told stays, but not if that is gone.
+		python3 -c 'import socket, struct, time
+nfs = socket.create_server(("127.0.0.1", 2050))
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("127.0.0.1", 900))
+s.connect(("127.0.0.1", 111))
+s.settimeout(30)
+for program, port in (100003, 2050), (100005, 20048):
+    s.send(struct.pack(">14I", port, 0, 2, 100000, 2, 1, 0, 0, 0, 0, program, 3, 6, port))
+    assert s.recv(100)[24:28] == b"\0\0\0\1"
+print("told", flush=True); time.sleep(600)' >other &
+		at_end "kill $!"
+		while ! grep -q told other; do sleep 0.02; done
+		serve_start "$image"
+		serve_waits_for 'has NFS of another server, at port 2050' || fail "the other server is not noticed"
+		for ((i = 0; i < 100; i++)); do
+			rpcinfo -p 127.0.0.1 >mapped
+			! grep -qE '^ +100005 +3 +udp' mapped || break
+			sleep 0.05
+		done
+		grep -qE '^ +100003 +3 +tcp +2050' mapped || fail "the other server was removed"
+		! grep -qE '^ +100003 .* 2049 ' mapped || fail "two servers for one program"
+		grep -qE '^ +100005 +3 +tcp +627' mapped || fail "what nobody listens at was kept"
+		serve_stop
+		rpcinfo -p 127.0.0.1 >mapped
+		grep -qE '^ +100003 +3 +tcp +2050' mapped || fail "the other server was removed at the end"
+		! grep -qE '^ +100005' mapped || fail "rpcbind was not told of the end of MOUNT"
 	fi
 	kill "$mapper"
 	wait "$mapper" || true
