@@ -121,10 +121,15 @@ static bool is_elsewhere(const struct fleet_pi *pi, const struct fleet_peer *pee
 static bool is_the_machine(const struct fleet_pi *pi, const struct fleet_peer *peer,
 			   const char **why)
 {
+	if (peer->has_mac && !(pi && has_machine(pi))) {
+		*why = "no machine with this serial was seen: load its files by TFTP first, or "
+		       "give its "
+		       "mac";
+		return false;
+	}
 	if (peer->has_mac) {
-		*why = pi ? "another machine is bound to this serial"
-			  : "no machine with this serial was seen";
-		return pi && has_machine(pi) && !fleet_is_other(pi, &peer->mac);
+		*why = "another machine is bound to this serial";
+		return !fleet_is_other(pi, &peer->mac);
 	}
 	if (is_elsewhere(pi, peer, why))
 		return false;

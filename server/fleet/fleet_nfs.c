@@ -66,7 +66,7 @@ static void note_mounted(struct fleet *fleet, struct fleet_pi *pi, const struct 
 	pi->changes = __atomic_load_n(&tree->export.changes, __ATOMIC_RELAXED);
 	pi->address = address;
 	pi->seen_ms = fleet_ms();
-	pi->refused[0] = '\0';
+	fleet_forgive(fleet, pi, address);
 	pi->record.joined = true;
 	pi->record.mounted_by = address;
 	pi->record.mounted = pi->record.last_seen = fleet_wall();

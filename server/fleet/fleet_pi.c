@@ -211,7 +211,8 @@ void fleet_refuse(struct fleet *fleet, const char *id, struct in_addr address, c
 	struct fleet_pi *pi = fleet_find(fleet, id);
 	char text[INET_ADDRSTRLEN];
 
-	if (pi)
+	/* not of one that is up, for somebody else's sake */
+	if (pi && (pi->phase < FLEET_MOUNTED || pi->address.s_addr == address.s_addr))
 		snprintf(pi->refused, sizeof(pi->refused), "%s", why);
 	for (size_t i = 0; i < FLEET_STRANGERS && !stranger; i++) {
 		if (strcmp(fleet->strangers[i].id, id) == 0)
@@ -231,6 +232,18 @@ void fleet_refuse(struct fleet *fleet, const char *id, struct in_addr address, c
 	stranger->address = address;
 	stranger->seen = fleet_wall();
 	snprintf(stranger->why, sizeof(stranger->why), "%s", why);
+}
+
+void fleet_forgive(struct fleet *fleet, struct fleet_pi *pi, struct in_addr address)
+{
+	pi->refused[0] = '\0';
+	for (size_t i = 0; i < FLEET_STRANGERS; i++) {
+		struct fleet_stranger *stranger = &fleet->strangers[i];
+
+		if (strcmp(stranger->id, pi->record.id) == 0 &&
+		    stranger->address.s_addr == address.s_addr)
+			*stranger = (struct fleet_stranger){.id = ""};
+	}
 }
 
 /* Keeping ------------------------------------------------------------------------------------ */

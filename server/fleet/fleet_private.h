@@ -256,6 +256,9 @@ const char *fleet_base(const struct fleet *fleet, const struct fleet_pi *pi);
 
 void fleet_refuse(struct fleet *fleet, const char *id, struct in_addr address, const char *why);
 
+/* Whoever was refused has mounted since. */
+void fleet_forgive(struct fleet *fleet, struct fleet_pi *pi, struct in_addr address);
+
 /*
  * fleet_save.c. Without the lock: reads STATE/pis; writes the records that are dirty, which those stay that cannot be
  * written (logged); that of one, which is pinned; removes one.

@@ -69,11 +69,15 @@ serve_start --config "$work/conf" -v
 # The first machine that loads its files has it.
 get one 0000aaaa/config.txt >/dev/null || fail "one gets no files"
 mounts one 0000aaaa || fail "the machine that loaded its files may not mount"
+! bramble status --json | jq -e '.refused[] | select(.serial == "0000aaaa")' >/dev/null ||
+	fail "a Pi is refused and up"
 ! mounts two 0000aaaa || fail "another machine may mount"
 bramble status --json | jq -e '.refused[] | select(.serial == "0000aaaa")' >/dev/null ||
 	fail "status does not tell of the refusal"
 ! get two 0000aaaa/config.txt >/dev/null || fail "another machine gets its files"
 mounts one 0000aaaa || fail "asking by another machine took it away"
+bramble pi show 0000aaaa --json | jq -e '.refused == null' >/dev/null ||
+	fail "a Pi that is up is refused what another machine wanted"
 # The binding of the configuration is the only one.
 ! mounts one 0000cccc || fail "a listed Pi was mounted by another machine"
 get two 0000cccc/config.txt >/dev/null && mounts two 0000cccc || fail "a listed Pi may not mount"

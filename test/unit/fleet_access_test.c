@@ -87,6 +87,21 @@ static void a_pi_that_no_machine_is_bound_to_is_nobodys(void **state)
 	assert_false(may(NULL, peer_with(&own)));
 }
 
+static void nobody_else_is_told_to_be_bound_where_nobody_is(void **state)
+{
+	struct fleet_peer peer = peer_with(&own);
+	const char *why;
+
+	(void)state;
+	assert_int_equal(fleet_may_mount(&fleet, NULL, &peer, &why), -EACCES);
+	assert_non_null(strstr(why, "no machine with this serial was seen"));
+	kitchen.record.has_mac = false;
+	assert_int_equal(fleet_may_mount(&fleet, &kitchen, &peer, &why), -EACCES);
+	assert_non_null(strstr(why, "no machine with this serial was seen"));
+	/* as it is kept for status */
+	assert_in_range(strlen(why), 1, sizeof(kitchen.refused) - 1);
+}
+
 static void without_a_mac_the_address_that_loaded_counts_for_a_while(void **state)
 {
 	struct fleet_peer peer = peer_with(NULL);
@@ -422,6 +437,7 @@ int main(void)
 		RULE(the_machine_that_loaded_first_may_too),
 		RULE(a_listed_mac_is_the_only_one),
 		RULE(a_pi_that_no_machine_is_bound_to_is_nobodys),
+		RULE(nobody_else_is_told_to_be_bound_where_nobody_is),
 		RULE(without_a_mac_the_address_that_loaded_counts_for_a_while),
 		RULE(where_a_mac_is_seen_the_address_does_not_count),
 		RULE(the_first_machine_that_loads_is_bound_and_another_may_not_load),
