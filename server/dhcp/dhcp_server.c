@@ -43,7 +43,7 @@ struct pending {
 	struct sockaddr_in sender;
 	struct in_addr ciaddr, giaddr;
 	bool boot_port;
-	uint32_t delay_ms; /* that has to pass after it is saved */
+	uint64_t due_ms; /* when it is to be sent, if it is saved by then */
 	struct dhcp_answer answer;
 };
 
@@ -207,35 +207,49 @@ static void on_due(struct loop_timer *timer)
 	end_pending(p);
 }
 
+static void start_delay(struct pending *p)
+{
+	uint64_t now = loop_now(p->server->loop);
+
+	loop_timer_start(p->server->loop, &p->timer, p->due_ms > now ? p->due_ms - now : 0, on_due);
+}
+
 static void on_saved(struct dhcp_waiting *waiting)
 {
 	struct pending *p = container_of(waiting, struct pending, waiting);
 
-	if (p->delay_ms > 0) {
-		loop_timer_start(p->server->loop, &p->timer, p->delay_ms, on_due);
+	if (p->due_ms > loop_now(p->server->loop)) {
+		start_delay(p);
 		return;
 	}
 	send_answer(p->server, p);
 	end_pending(p);
 }
 
-/* The client asks again before it was answered: it gets one answer, to its last question. */
-static void drop_delayed(struct dhcp_server *server, const uint8_t mac[DHCP_MAC_BYTES])
+/*
+ * The client asks again before it was answered: it gets one answer, to its last question. Returns when it was due,
+ * which stays: who asks more often than the delay would never be answered. UINT64_MAX: there was none.
+ */
+static uint64_t drop_delayed(struct dhcp_server *server, const uint8_t mac[DHCP_MAC_BYTES])
 {
+	uint64_t due_ms = UINT64_MAX;
 	struct pending *next;
 
 	for (struct pending *p = server->pending; p; p = next) {
 		next = p->next;
-		if (loop_timer_runs(&p->timer) && memcmp(p->client.mac, mac, DHCP_MAC_BYTES) == 0)
-			end_pending(p);
+		if (!loop_timer_runs(&p->timer) || memcmp(p->client.mac, mac, DHCP_MAC_BYTES) != 0)
+			continue;
+		due_ms = min_u64(due_ms, p->due_ms);
+		end_pending(p);
 	}
+	return due_ms;
 }
 
 static void send_later(struct dhcp_server *server, const struct pending *now, bool save)
 {
+	uint64_t due_ms = drop_delayed(server, now->client.mac);
 	struct pending *p;
 
-	drop_delayed(server, now->client.mac);
 	p = server->pending_count < DELAYED_MAX ? malloc(sizeof(*p)) : NULL;
 	if (!p) {
 		if (save)
@@ -244,6 +258,7 @@ static void send_later(struct dhcp_server *server, const struct pending *now, bo
 		return;
 	}
 	*p = *now;
+	p->due_ms = min_u64(p->due_ms, due_ms);
 	memset(&p->timer, 0, sizeof(p->timer));
 	p->waiting.saved = on_saved;
 	p->next = server->pending;
@@ -255,7 +270,7 @@ static void send_later(struct dhcp_server *server, const struct pending *now, bo
 	if (save)
 		dhcp_keep_save(server->keep, &server->leases, &p->waiting);
 	else
-		loop_timer_start(server->loop, &p->timer, p->delay_ms, on_due);
+		start_delay(p);
 }
 
 /* Requests ----------------------------------------------------------------------------------- */
@@ -374,9 +389,9 @@ static void answer(struct dhcp_server *server, const struct loop_datagram *datag
 		return;
 	}
 	now.answer = server->answer;
-	now.delay_ms = policy.delay_ms;
+	now.due_ms = loop_now(server->loop) + policy.delay_ms;
 	save = server->keep && now.answer.binds;
-	if (now.delay_ms > 0 || save)
+	if (policy.delay_ms > 0 || save)
 		send_later(server, &now, save);
 	else
 		send_answer(server, &now);

@@ -149,8 +149,15 @@ def delayed():
     send(packet(DISCOVER, pxe=True))
     time.sleep(0.2)
     is_boot_offer(ask(packet(DISCOVER, pxe=True)))
-    check("not before its time", time.monotonic() - begun >= 1.2)
+    check("not before its time", time.monotonic() - begun >= 1.0)
     check("once", receive(1.5) is None)
+    # it asks more often than that
+    for _ in range(10):
+        send(packet(DISCOVER, pxe=True))
+        reply = receive(0.3)
+        if reply:
+            break
+    is_boot_offer(reply)
 
 
 def kicked():
