@@ -15,25 +15,32 @@ enum {
 	PROC_CALLIT,
 };
 
-static void add(pmap2_mapping *entries, size_t *count, uint32_t program, uint32_t version,
-		uint16_t port)
+static void add_one(pmap2_mapping *entries, size_t *count, uint32_t program, uint32_t version,
+		    uint32_t protocol, uint16_t port)
 {
-	static const uint32_t protocols[] = {PMAP2_TCP, PMAP2_UDP};
+	entries[(*count)++] =
+		(pmap2_mapping){.prog = program, .vers = version, .prot = protocol, .port = port};
+}
 
+static void add(pmap2_mapping *entries, size_t *count, uint32_t program, uint32_t version,
+		uint16_t port, bool tcp_only)
+{
 	if (!port)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
-		entries[(*count)++] = (pmap2_mapping){
-			.prog = program, .vers = version, .prot = protocols[i], .port = port};
-	}
+	add_one(entries, count, program, version, PMAP2_TCP, port);
+	if (!tcp_only)
+		add_one(entries, count, program, version, PMAP2_UDP, port);
 }
 
 size_t nfs_portmap_entries(const struct nfs_server *server, pmap2_mapping out[NFS_PMAP_ENTRIES])
 {
+	const uint16_t nfs = nfs_server_port(server), mount = nfs_server_mount_port(server);
+	const bool tcp_only = server->tcp_only[NFS_AT_NFS];
 	size_t count = 0;
 
-	add(out, &count, NFS_PROGRAM, NFS_VERSION, nfs_server_port(server));
-	add(out, &count, MOUNT_PROGRAM, MOUNT_VERSION, nfs_server_mount_port(server));
+	add(out, &count, NFS_PROGRAM, NFS_VERSION, nfs, tcp_only);
+	/* a port of its own is told of only if it is there by UDP too */
+	add(out, &count, MOUNT_PROGRAM, MOUNT_VERSION, mount, mount == nfs && tcp_only);
 	return count;
 }
 
@@ -42,7 +49,8 @@ static size_t all_entries(const struct nfs_server *server, pmap2_mapping out[NFS
 {
 	size_t count = nfs_portmap_entries(server, out);
 
-	add(out, &count, PMAP_PROGRAM, PMAP_VERSION, rpc_server_port(server->rpc[NFS_AT_PMAP]));
+	add(out, &count, PMAP_PROGRAM, PMAP_VERSION, rpc_server_port(server->rpc[NFS_AT_PMAP]),
+	    server->tcp_only[NFS_AT_PMAP]);
 	return count;
 }
 
