@@ -152,7 +152,6 @@ uint16_t rpc_server_port(const struct rpc_server *server);
 
 /* Takes no more calls and connections; those under way go on. */
 void rpc_server_quiesce(struct rpc_server *server);
-bool rpc_server_is_idle(const struct rpc_server *server);
 
 /* Ends all connections. No call may be with a worker. Accepts NULL. */
 void rpc_server_destroy(struct rpc_server *server);

@@ -140,16 +140,6 @@ void rpc_server_quiesce(struct rpc_server *server)
 		rpc_conn_settle_later(conn);
 }
 
-bool rpc_server_is_idle(const struct rpc_server *server)
-{
-	if (server->calls)
-		return false;
-	for (const struct rpc_conn *conn = server->newest; conn; conn = conn->older)
-		if (conn->out.first)
-			return false;
-	return true;
-}
-
 void rpc_server_destroy(struct rpc_server *server)
 {
 	struct rpc_listener *listener;

@@ -249,10 +249,15 @@ static void on_call(struct rpc_call *call)
 
 static void look_if_idle(struct loop_timer *timer)
 {
-	if (rpc_server_is_idle(server))
+	static bool was_idle;
+	bool is_idle = loop_is_idle(loop) && !held;
+
+	/* what was answered last has been sent by the second look */
+	if (is_idle && was_idle)
 		loop_stop(loop);
 	else
 		loop_timer_start(loop, timer, IDLE_LOOK_MS, look_if_idle);
+	was_idle = is_idle;
 }
 
 static void on_signal(struct loop_signal *signal, int number)
