@@ -15,7 +15,7 @@
 #define PENDING_FIRST 4096u
 
 /* So much of what does not fit in an entry goes to the host's disk at a time, while more is written. */
-#define START_BYTES ((size_t)1 << 20)
+#define START_BYTES ((size_t)4 << 20)
 
 /* Transactions -------------------------------------------------------------------------------------- */
 

@@ -10,7 +10,7 @@
 #include "store/store_private.h"
 
 #define LARGE (256u << 10) /* more than an entry has of data */
-#define MEBIBYTE (1u << 20)
+#define STARTED (4u << 20) /* so much the host is told to write */
 
 static int open_logging(void **state)
 {
@@ -131,7 +131,7 @@ static void much_data_are_on_their_way_before_the_sync(void **state)
 	start_log(store);
 	block = take_large(store);
 	write_byte(store, block, 'x');
-	for (size_t written = 0; written < MEBIBYTE; written += LARGE) {
+	for (size_t written = 0; written < STARTED; written += LARGE) {
 		assert_int_equal(store_memory_calls(store, STORE_MEMORY_DATA_START), 0);
 		write_large(store, block, 'y');
 	}
