@@ -227,11 +227,30 @@ static void put(void *ctx, struct nfs_export *export)
 	fleet_tree_put(ctx, (struct fleet_tree *)(void *)export);
 }
 
+/* Whom the tree of @pi is for; NULL: not for one machine alone. */
+static const char *find_whose(const struct fleet *fleet, const struct fleet_pi *pi,
+			      char text[PI_MAC_TEXT])
+{
+	const struct in_addr address = pi->address.s_addr ? pi->address : pi->record.mounted_by;
+	struct pi_mac mac = pi->record.has_mac ? pi->record.mac : pi->record.loader;
+
+	if (fleet_rules(fleet, pi)->access != CONFIG_ACCESS_MAC)
+		return NULL;
+	if (address.s_addr)
+		return inet_ntop(AF_INET, &address, text, PI_MAC_TEXT);
+	if (pi->listed && pi->listed->has_mac)
+		memcpy(mac.bytes, pi->listed->mac, sizeof(mac.bytes));
+	else if (!pi->record.has_mac && !pi->record.has_loader)
+		return "(nobody yet)";
+	pi_mac_format(&mac, ':', text);
+	return text;
+}
+
 static void each(void *ctx, const struct sockaddr_in *peer,
-		 void (*take)(void *to, const char *path), void *to)
+		 void (*take)(void *to, const char *path, const char *who), void *to)
 {
 	struct fleet *fleet = ctx;
-	char path[FLEET_ID_MAX + 2];
+	char path[FLEET_ID_MAX + 2], whose[PI_MAC_TEXT];
 	struct fleet_peer who;
 	const char *why;
 
@@ -245,7 +264,7 @@ static void each(void *ctx, const struct sockaddr_in *peer,
 		if (fleet_may_mount(fleet, pi, &who, &why))
 			continue;
 		snprintf(path, sizeof(path), "/%s", pi->record.id);
-		take(to, path);
+		take(to, path, find_whose(fleet, pi, whose));
 	}
 	fleet_unlock(fleet);
 }

@@ -70,9 +70,12 @@ struct nfs_site {
 	/* From any thread. */
 	void (*put)(void *ctx, struct nfs_export *export);
 
-	/* For EXPORT: gives each path that @peer may mount. On the loop, must not wait. */
+	/*
+	 * For EXPORT: gives each path that @peer may mount, and in words who may but for this host (NULL: everybody).
+	 * On the loop, must not wait.
+	 */
 	void (*each)(void *ctx, const struct sockaddr_in *peer,
-		     void (*take)(void *to, const char *path), void *to);
+		     void (*take)(void *to, const char *path, const char *who), void *to);
 
 	/* UMNT: for the site's log. On the loop, must not wait. NULL: not wanted. */
 	void (*unmounted)(void *ctx, const char *path, const struct sockaddr_in *peer);

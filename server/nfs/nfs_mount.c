@@ -271,7 +271,24 @@ struct exporting {
 	size_t count;
 };
 
-static void take_export(void *to, const char *path)
+static void free_export(struct exportnode *node)
+{
+	if (node->ex_groups)
+		free(node->ex_groups->gr_name);
+	free(node->ex_groups);
+	free(node->ex_dir);
+	free(node);
+}
+
+static bool set_group(struct exportnode *node, const char *who)
+{
+	node->ex_groups = calloc(1, sizeof(*node->ex_groups));
+	if (node->ex_groups)
+		node->ex_groups->gr_name = strdup(who);
+	return node->ex_groups && node->ex_groups->gr_name;
+}
+
+static void take_export(void *to, const char *path, const char *who)
 {
 	struct exporting *exporting = to;
 	struct exportnode *node;
@@ -279,10 +296,11 @@ static void take_export(void *to, const char *path)
 	if (exporting->count == EXPORTS_MAX || strlen(path) > MNTPATHLEN)
 		return;
 	node = calloc(1, sizeof(*node));
-	if (node)
-		node->ex_dir = strdup(path);
-	if (!node || !node->ex_dir) {
-		free(node);
+	if (!node)
+		return;
+	node->ex_dir = strdup(path);
+	if (!node->ex_dir || (who && !set_group(node, who))) {
+		free_export(node);
 		return;
 	}
 	node->ex_next = exporting->list;
@@ -300,8 +318,7 @@ static void tell_exports(struct nfs_server *server, struct rpc_call *call)
 		struct exportnode *node = exporting.list;
 
 		exporting.list = node->ex_next;
-		free(node->ex_dir);
-		free(node);
+		free_export(node);
 	}
 }
 

@@ -66,12 +66,12 @@ static void on_put(void *ctx, struct nfs_export *export)
 }
 
 static void on_each(void *ctx, const struct sockaddr_in *peer,
-		    void (*take)(void *to, const char *path), void *to)
+		    void (*take)(void *to, const char *path, const char *who), void *to)
 {
 	(void)ctx;
 	(void)peer;
-	take(to, "/one");
-	take(to, "/two");
+	take(to, "/one", NULL);
+	take(to, "/two", "two");
 }
 
 static uint64_t add(struct tree *tree, uint64_t dir, const char *name, mode_t mode)

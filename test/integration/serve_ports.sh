@@ -36,7 +36,11 @@ rpcinfo -p 127.0.0.1 >mapped
 for wanted in '100003 +3 +tcp +2049' '100005 +3 +tcp' '100003 +3 +udp +2049' '100000 +2 +tcp +111'; do
 	grep -qE "^ +$wanted" mapped || { cat mapped; fail "the port mapper does not know $wanted"; }
 done
+expect 0 bramble pi add 0000dddd mac=dc:a6:32:00:00:01
+expect 0 bramble pi add 0000eeee
 expect 0 showmount -e 127.0.0.1
+grep -qE '^/0000dddd +dc:a6:32:00:00:01$' out || { cat out; fail "it is not told whose a tree is"; }
+! grep -q everyone out || fail "everybody is told to have what is of one machine"
 serve_stop
 
 # Who has a port is named, and what helps; all that is wrong is told at once.

@@ -95,11 +95,11 @@ static void on_put(void *ctx, struct nfs_export *export)
 }
 
 static void on_each(void *ctx, const struct sockaddr_in *peer,
-		    void (*take)(void *to, const char *path), void *to)
+		    void (*take)(void *to, const char *path, const char *who), void *to)
 {
 	(void)ctx;
 	(void)peer;
-	take(to, ROOT);
+	take(to, ROOT, NULL);
 }
 
 /* The server -------------------------------------------------------------------------------------- */
