@@ -35,7 +35,7 @@ serve_start "${unprivileged[@]}" "$image"
 for pi in 0000aaaa 0000bbbb; do
 	mounts $pi
 	identity $pi >$pi.first || fail "$pi has no identity"
-	[ "$(bramble pi show $pi --json | jq -r '.steps[] | select(.step == "machine-id") | .result')" = done ] ||
+	[ "$(bramble pi show $pi --json | jq -r '.steps[] | select(.step == "machine-id") | .result')" = "done" ] ||
 		fail "it is not told what was done to the overlay of $pi"
 done
 ! cmp -s 0000aaaa.first 0000bbbb.first || fail "two Pis have one identity"
