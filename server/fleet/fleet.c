@@ -292,6 +292,8 @@ void fleet_tick(struct fleet *fleet)
 	bool work = now - fleet->looked_ms >= IMAGES_MS;
 
 	pthread_mutex_lock(&fleet->lock);
+	if (work)
+		fleet_forget_old_guests(fleet);
 	work = work || fleet->forgotten_count;
 	for (size_t i = 0; i < fleet->pis_count; i++)
 		work = look(fleet, fleet->pis[i]) || work;

@@ -11,6 +11,9 @@
 /* Pis that are not ours, but were seen: more are forgotten, those first that were seen longest ago. */
 #define GUESTS_MAX 1024u
 
+/* So long a guest is remembered that comes no more, and may be one whose files somebody had a look at. */
+#define GUEST_S 86400
+
 /* Lines of the log about who is refused: so many at once, and then one more in each interval. */
 #define REFUSALS_MAX 256u
 #define REFUSAL_INTERVAL_MS 1000u
@@ -310,6 +313,27 @@ bool fleet_forget_a_guest(struct fleet *fleet)
 	free(fleet->pis[oldest]);
 	fleet->pis[oldest] = fleet->pis[--fleet->pis_count];
 	return true;
+}
+
+/* By the clock only if it was before the start: it may be set meanwhile. */
+static bool is_old(const struct fleet_pi *pi)
+{
+	if (pi->seen_ms)
+		return fleet_ms() - pi->seen_ms >= GUEST_S * 1000u;
+	return fleet_wall() - pi->record.last_seen >= GUEST_S;
+}
+
+void fleet_forget_old_guests(struct fleet *fleet)
+{
+	for (size_t i = fleet->pis_count; i-- > 0;) {
+		struct fleet_pi *pi = fleet->pis[i];
+
+		if (!is_guest(pi) || !is_old(pi))
+			continue;
+		note_forgotten(fleet, pi);
+		free(pi);
+		fleet->pis[i] = fleet->pis[--fleet->pis_count];
+	}
 }
 
 struct fleet_pi *fleet_meet(struct fleet *fleet, const char *id)

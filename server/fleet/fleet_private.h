@@ -229,6 +229,9 @@ int fleet_add(struct fleet *fleet, struct fleet_pi *pi);
 /* Whether a line about @pi is for the log; one about a guest only if there were not too many. */
 bool fleet_may_log(struct fleet *fleet, const struct fleet_pi *pi);
 
+/* Forgets those that were not seen for a day. */
+void fleet_forget_old_guests(struct fleet *fleet);
+
 /* Forgets the guest that was seen longest ago, if there are too many. */
 bool fleet_forget_a_guest(struct fleet *fleet);
 

@@ -70,6 +70,7 @@ int fleet_load_records(struct fleet *fleet)
 			err = load_one(fleet, entry->d_name);
 	}
 	closedir(folder);
+	fleet_forget_old_guests(fleet);
 	while (fleet_forget_a_guest(fleet))
 		;
 	return err == -ENOMEM ? err : 0;

@@ -96,6 +96,22 @@ mounts one 0000aaaa || fail "a crash forgot whose it is"
 ! mounts two 0000aaaa || fail "a crash let another machine in"
 [ "$(stat -c %a "$work/state/handle-key")" = 600 ] || fail "the key can be read by others"
 [ "$(stat -c %a "$work/state/pis/0000aaaa")" = 600 ] || fail "a record can be read by others"
+# Who only asked for files is forgotten after a day, and nobody else.
+serve_stop
+for seen in 00004444:$(($(date +%s) - 90000)): 00005555:$(($(date +%s) - 3600)): \
+	00006666:$(($(date +%s) - 90000)):yes; do
+	IFS=: read -r id when joined <<<"$seen"
+	printf '[pi]\nid = %s\nloader = dc:a6:32:00:00:09\nlast-seen = %s\njoined = %s\n' \
+		"$id" "$when" "${joined:-no}" >"$work/state/pis/$id"
+done
+serve_start --config "$work/conf" -v
+bramble pi list --json | jq -r '.pis[].serial' >"$work/known"
+! grep -q 00004444 "$work/known" || fail "who only asked for files is known for ever"
+grep -q 00005555 "$work/known" && grep -q 00006666 "$work/known" || fail "a Pi is forgotten too soon"
+serve_stop
+[ ! -e "$work/state/pis/00004444" ] || fail "who only asked for files is on the disk for ever"
+[ -e "$work/state/pis/00005555" ] && [ -e "$work/state/pis/00006666" ] || fail "a record is gone"
+serve_start --config "$work/conf" -v
 # Another board takes its place when it is told to be forgotten.
 bramble pi forget 0000aaaa
 get two 0000aaaa/config.txt >/dev/null && mounts two 0000aaaa || fail "it was not forgotten"
