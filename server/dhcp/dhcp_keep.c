@@ -8,25 +8,24 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/checked.h"
 #include "base/log.h"
 #include "dhcp/dhcp_private.h"
+#include "keyfile/keyfile.h"
 
 /* Bytes of the longest file that is read: more than the largest pool needs. */
-#define FILE_MAX ((off_t)8 << 20)
+#define FILE_MAX ((size_t)8 << 20)
 
 struct dhcp_keep {
 	struct loop *loop; /* borrowed */
 	char *path; /* owned, as are the next two */
-	char *new_path;
 	char *folder;
+	char *name; /* in @folder */
 	const struct dhcp_leases *leases; /* borrowed; NULL: nothing was to be saved so far */
 	struct loop_work work;
 	pthread_mutex_t lock; /* of @is_writing */
@@ -36,7 +35,6 @@ struct dhcp_keep {
 	bool is_closed;
 	bool is_changed; /* there is more to save than what is being written */
 	char *text; /* what is being written; owned */
-	size_t len;
 	int error; /* of writing it */
 	struct dhcp_waiting *waiting, *written; /* for the next one, for this one */
 };
@@ -47,8 +45,8 @@ static void destroy(struct dhcp_keep *keep)
 	pthread_mutex_destroy(&keep->lock);
 	free(keep->text);
 	free(keep->path);
-	free(keep->new_path);
 	free(keep->folder);
+	free(keep->name);
 	free(keep);
 }
 
@@ -57,6 +55,13 @@ static char *folder_of(const char *path)
 	CLEANUP(freep) char *copy = strdup(path);
 
 	return copy ? strdup(dirname(copy)) : NULL;
+}
+
+static char *name_of(const char *path)
+{
+	CLEANUP(freep) char *copy = strdup(path);
+
+	return copy ? strdup(basename(copy)) : NULL;
 }
 
 int dhcp_keep_open(struct loop *loop, const char *path, struct dhcp_keep **out)
@@ -70,8 +75,8 @@ int dhcp_keep_open(struct loop *loop, const char *path, struct dhcp_keep **out)
 	pthread_cond_init(&keep->idle, NULL);
 	keep->path = strdup(path);
 	keep->folder = folder_of(path);
-	if (!keep->path || !keep->folder || asprintf(&keep->new_path, "%s.new", path) < 0) {
-		keep->new_path = NULL;
+	keep->name = name_of(path);
+	if (!keep->path || !keep->folder || !keep->name) {
 		destroy(keep);
 		return -ENOMEM;
 	}
@@ -81,72 +86,21 @@ int dhcp_keep_open(struct loop *loop, const char *path, struct dhcp_keep **out)
 
 int dhcp_keep_load(const struct dhcp_keep *keep, char **out, size_t *out_len)
 {
-	CLEANUP(closep) int fd = open(keep->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
-	CLEANUP(freep) char *text = NULL;
-	struct stat st;
-	size_t len = 0;
-
-	if (fd < 0 || fstat(fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	if (st.st_size > FILE_MAX)
-		return -EFBIG;
-	text = malloc((size_t)st.st_size + 1);
-	if (!text)
-		return -ENOMEM;
-	while (len < (size_t)st.st_size) {
-		ssize_t got = read(fd, text + len, (size_t)st.st_size - len);
-
-		if (got < 0)
-			return -errno;
-		if (got == 0)
-			break;
-		len += (size_t)got;
-	}
-	*out = TAKE(text);
-	*out_len = len;
-	return 0;
+	return keyfile_read(AT_FDCWD, keep->path, FILE_MAX, out, out_len);
 }
 
-static int write_all(int fd, const char *text, size_t len)
+static int replace(const struct dhcp_keep *keep)
 {
-	while (len > 0) {
-		ssize_t put = write(fd, text, len);
+	CLEANUP(closep) int folder = open(keep->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return -errno;
-		text += put;
-		len -= (size_t)put;
-	}
-	return fsync(fd) ? -errno : 0;
-}
-
-static int sync_folder(const char *folder)
-{
-	CLEANUP(closep) int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	return fd < 0 || fsync(fd) ? -errno : 0;
-}
-
-static int replace(const struct dhcp_keep *keep, const char *text, size_t len)
-{
-	CLEANUP(closep)
-	int fd = open(keep->new_path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-	int err = fd < 0 ? -errno : write_all(fd, text, len);
-
-	if (err == 0 && rename(keep->new_path, keep->path))
-		err = -errno;
-	return err ? err : sync_folder(keep->folder);
+	return folder < 0 ? -errno : keyfile_replace(folder, keep->name, keep->text);
 }
 
 static void write_by_worker(struct loop_work *work)
 {
 	struct dhcp_keep *keep = container_of(work, struct dhcp_keep, work);
 
-	keep->error = replace(keep, keep->text, keep->len);
+	keep->error = replace(keep);
 	pthread_mutex_lock(&keep->lock);
 	keep->is_writing = false;
 	pthread_cond_signal(&keep->idle);
@@ -177,10 +131,12 @@ static int64_t wall_seconds(void)
 /* The present leases as text. */
 static int describe(struct dhcp_keep *keep)
 {
+	size_t len;
+
 	free(keep->text);
 	keep->text = NULL;
 	return dhcp_leases_format(keep->leases, loop_now(keep->loop), wall_seconds(), &keep->text,
-				  &keep->len);
+				  &len);
 }
 
 static void on_written(struct loop_work *work);
@@ -246,7 +202,7 @@ void dhcp_keep_close(struct dhcp_keep *keep)
 	pthread_mutex_unlock(&keep->lock);
 	if (keep->leases) {
 		err = describe(keep);
-		report(keep, err ? err : replace(keep, keep->text, keep->len));
+		report(keep, err ? err : replace(keep));
 	}
 	tell(&keep->written);
 	tell(&keep->waiting);

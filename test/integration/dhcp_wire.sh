@@ -98,6 +98,7 @@ first=$(torture lease c0 10.9.0.1 02:00:00:00:00:0a)
 kill -KILL "$server"
 wait "$server" || true
 grep -q "^$first 02:00:00:00:00:0a " leases || fail "a lease was confirmed that is not on the disk: $(cat leases)"
+[ "$(stat -c %a leases)" = 600 ] || fail "others may read who has which address"
 start "${full[@]}"
 [ "$(torture lease c0 10.9.0.1 02:00:00:00:00:0a)" = "$first" ] || fail "another address behind a crash"
 [ "$(torture lease c0 10.9.0.1 02:00:00:00:00:01)" = 10.9.0.55 ] || fail "a reservation was not kept"
