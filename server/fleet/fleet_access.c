@@ -117,6 +117,15 @@ static bool is_elsewhere(const struct fleet_pi *pi, const struct fleet_peer *pee
 	return pi && pi->record.has_loader && !peer->in_network;
 }
 
+bool fleet_is_hidden(const struct fleet *fleet, const struct fleet_pi *pi,
+		     const struct fleet_peer *peer)
+{
+	const struct config_rules *rules = fleet_rules(fleet, pi);
+
+	return rules->access == CONFIG_ACCESS_MAC && peer->near && !peer->has_mac && !peer->local &&
+	       !is_allowed(rules, peer->address);
+}
+
 /* By the rule "mac": *@why says what is missing. */
 static bool is_the_machine(const struct fleet_pi *pi, const struct fleet_peer *peer,
 			   const char **why)
@@ -152,6 +161,10 @@ int fleet_may_mount(struct fleet *fleet, const struct fleet_pi *pi, const struct
 	}
 	if (is_allowed(rules, peer->address))
 		return 0;
+	if (fleet_is_hidden(fleet, pi, peer)) {
+		*why = "its MAC is not known yet";
+		return -EHOSTUNREACH;
+	}
 	switch (rules->access) {
 	case CONFIG_ACCESS_ANY:
 		return 0;
@@ -172,7 +185,7 @@ int fleet_may_go_on(struct fleet *fleet, const struct fleet_pi *pi, const struct
 	const struct config_rules *rules = fleet_rules(fleet, pi);
 	int err = fleet_may_mount(fleet, pi, peer, why);
 
-	if (err && rules->access == CONFIG_ACCESS_MAC && !peer->has_mac &&
+	if (err == -EACCES && rules->access == CONFIG_ACCESS_MAC && !peer->has_mac &&
 	    peer->address.s_addr == pi->record.mounted_by.s_addr &&
 	    (peer->reserved_port || !rules->reserved_ports))
 		return 0;
@@ -202,6 +215,10 @@ int fleet_may_load(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_
 	if (peer->has_mac) {
 		*why = "another machine is bound to this serial";
 		return fleet_is_other(pi, &peer->mac) ? -EACCES : 0;
+	}
+	if (fleet_is_hidden(fleet, pi, peer)) {
+		*why = "its MAC is not known yet";
+		return -EHOSTUNREACH;
 	}
 	return is_elsewhere(pi, peer, why) ? -EACCES : 0;
 }

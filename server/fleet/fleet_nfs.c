@@ -8,11 +8,13 @@
 
 #include "base/log.h"
 
+/* Returns @err. Whoever is told to come again is not told of. */
 static int refuse(struct fleet *fleet, const char *id, const struct fleet_peer *peer,
-		  const char *why)
+		  const char *why, int err)
 {
-	fleet_refuse(fleet, id, peer->address, why);
-	return -EACCES;
+	if (err == -EACCES)
+		fleet_refuse(fleet, id, peer->address, why);
+	return err;
 }
 
 /* With the lock held: an unknown Pi becomes one of ours. */
@@ -23,9 +25,9 @@ static int join(struct fleet *fleet, const char *id, const struct fleet_peer *pe
 	const char *why;
 
 	if (fleet->config->defaults.join == CONFIG_JOIN_LISTED)
-		return refuse(fleet, id, peer, "is not listed");
+		return refuse(fleet, id, peer, "is not listed", -EACCES);
 	if (!fleet_may_join(fleet, peer, &why))
-		return refuse(fleet, id, peer, why);
+		return refuse(fleet, id, peer, why, -EACCES);
 	if (!*pi)
 		*pi = fleet_meet(fleet, id);
 	if (!*pi)
@@ -44,10 +46,11 @@ static int admit(struct fleet *fleet, const char *id, const struct fleet_peer *p
 	const char *why;
 	int err;
 
-	if (fleet_may_mount(fleet, pi, peer, &why))
-		return refuse(fleet, id, peer, why);
+	err = fleet_may_mount(fleet, pi, peer, &why);
+	if (err)
+		return refuse(fleet, id, peer, why, err);
 	if (!fleet_image(fleet, pi))
-		return refuse(fleet, id, peer, "there is no image for it");
+		return refuse(fleet, id, peer, "there is no image for it", -EACCES);
 	if (!pi || !fleet_is_ours(pi)) {
 		err = join(fleet, id, peer, &pi);
 		if (err)
@@ -191,18 +194,17 @@ static int find(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
 	struct fleet_tree *tree = NULL;
 	struct fleet_peer who;
 	struct fleet_pi *pi;
-	const char *why;
-	int err = 0;
+	const char *why = "";
+	int err;
 
 	fleet_peer_find(fleet, peer, &who);
 	pthread_mutex_lock(&fleet->lock);
 	pi = find_overlay(fleet, uuid);
-	if (!pi)
-		err = -ESTALE;
-	else if (fleet_may_go_on(fleet, pi, &who, &why))
-		err = refuse(fleet, pi->record.id, &who, why);
-	else
+	err = pi ? fleet_may_go_on(fleet, pi, &who, &why) : -ESTALE;
+	if (!err)
 		fleet_pin(pi);
+	else if (pi)
+		refuse(fleet, pi->record.id, &who, why, err);
 	fleet_unlock(fleet);
 	if (err)
 		return err;

@@ -7,6 +7,7 @@
 #include "fleet/fleet_private.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <net/if_arp.h>
@@ -17,9 +18,18 @@
 
 #define REFRESH_MS 2000u
 
+/* Discard (RFC 863): whoever gets a datagram there does nothing, or says that nobody is there. */
+#define DISCARD_PORT 9u
+
 int fleet_peer_start(struct fleet *fleet)
 {
 	fleet->arp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fleet->arp < 0) {
+		const int err = -errno;
+
+		log_error("fleet: no socket to ask for neighbours with: %s", strerror(-err));
+		return err;
+	}
 	return -pthread_mutex_init(&fleet->interfaces_lock, NULL);
 }
 
@@ -66,9 +76,28 @@ static bool is_loopback(struct in_addr address)
 	return ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
+/* Whether hosts on it are told apart by their MACs. */
+static bool has_neighbours(const struct ifaddrs *one)
+{
+	return !(one->ifa_flags & (IFF_LOOPBACK | IFF_NOARP | IFF_POINTOPOINT));
+}
+
+/* The peer is in the network of @one: of several the smallest is the way to it. @smallest: its mask. */
+static void note_network(const struct ifaddrs *one, uint32_t mask, uint32_t *smallest,
+			 struct fleet_peer *out)
+{
+	out->in_network = true;
+	if (mask < *smallest)
+		return;
+	out->near = has_neighbours(one) || (mask == *smallest && out->near);
+	*smallest = mask;
+}
+
 /* With the lock of the interfaces held. */
 static void look(const struct fleet *fleet, struct fleet_peer *out)
 {
+	uint32_t smallest = 0;
+
 	for (const struct ifaddrs *one = fleet->interfaces; one; one = one->ifa_next) {
 		const struct sockaddr_in *own = (const void *)one->ifa_addr;
 		const struct sockaddr_in *mask = (const void *)one->ifa_netmask;
@@ -79,11 +108,24 @@ static void look(const struct fleet *fleet, struct fleet_peer *out)
 			out->local = true;
 		if (mask &&
 		    ((own->sin_addr.s_addr ^ out->address.s_addr) & mask->sin_addr.s_addr) == 0)
-			out->in_network = true;
+			note_network(one, ntohl(mask->sin_addr.s_addr), &smallest, out);
 		if (!out->has_mac && !(one->ifa_flags & IFF_LOOPBACK))
 			out->has_mac =
 				find_neighbour(fleet->arp, one->ifa_name, out->address, &out->mac);
 	}
+}
+
+/* Whatever is sent to it makes the kernel ask. That may fail: the peer comes again. */
+static void ask(const struct fleet *fleet, struct in_addr address)
+{
+	const struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_addr = address,
+		.sin_port = htons(DISCARD_PORT),
+	};
+
+	if (sendto(fleet->arp, "", 0, MSG_DONTWAIT, (const struct sockaddr *)&to, sizeof(to)) < 0)
+		log_debug("fleet: a neighbour cannot be asked for its MAC: %s", strerror(errno));
 }
 
 void fleet_peer_find(struct fleet *fleet, const struct sockaddr_in *address, struct fleet_peer *out)
@@ -98,4 +140,6 @@ void fleet_peer_find(struct fleet *fleet, const struct sockaddr_in *address, str
 	look(fleet, out);
 	pthread_mutex_unlock(&fleet->interfaces_lock);
 	out->has_mac = out->has_mac && !out->local;
+	if (out->near && !out->has_mac && !out->local)
+		ask(fleet, out->address);
 }

@@ -279,19 +279,29 @@ struct fleet_peer {
 	bool reserved_port; /* below 1024 */
 	bool local; /* this host itself */
 	bool in_network; /* of one of this host's interfaces */
+	bool near; /* likewise, by one whose neighbours have MACs: without one it merely was not asked yet */
 	bool has_mac; /* the kernel knows it as a neighbour */
 	struct pi_mac mac;
 };
 
-/* Without the lock. */
+/*
+ * Without the lock. A neighbour whose MAC is not known is asked for it, so that it is when the peer comes again.
+ */
 void fleet_peer_find(struct fleet *fleet, const struct sockaddr_in *address,
 		     struct fleet_peer *out);
 int fleet_peer_start(struct fleet *fleet);
 void fleet_peer_end(struct fleet *fleet);
 
 /*
+ * Whether the rules of @pi (NULL: of all) go by the MAC of @peer, which is not known yet but will be: nothing is
+ * granted or remembered until it comes again.
+ */
+bool fleet_is_hidden(const struct fleet *fleet, const struct fleet_pi *pi,
+		     const struct fleet_peer *peer);
+
+/*
  * Whether @peer may mount the tree of @pi (NULL: one that was never seen, under the rules of all): 0,
- * or -EACCES with *@why.
+ * or -EACCES with *@why; -EHOSTUNREACH: see fleet_is_hidden.
  */
 int fleet_may_mount(struct fleet *fleet, const struct fleet_pi *pi, const struct fleet_peer *peer,
 		    const char **why);

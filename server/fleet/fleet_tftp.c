@@ -68,6 +68,8 @@ static int admit(struct fleet *fleet, struct asked *out)
 	struct fleet_pi *pi;
 	const char *why;
 
+	if (fleet_is_hidden(fleet, out->pi, &out->peer))
+		return -EHOSTUNREACH;
 	if (out->id[0] && !(out->pi && fleet_is_ours(out->pi)) &&
 	    fleet->config->defaults.join == CONFIG_JOIN_LISTED) {
 		fleet_refuse(fleet, out->id, address, "is not listed");

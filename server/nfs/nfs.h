@@ -54,7 +54,8 @@ struct nfs_export {
 struct nfs_site {
 	/*
 	 * MNT of @path by @peer, in a worker: may wait. *@out is returned by `put`. -EACCES: not for
-	 * this peer; -ENOENT: nothing there; *@out_id: the node that the path leads to.
+	 * this peer; -ENOENT: nothing there; *@out_id: the node that the path leads to. -EHOSTUNREACH:
+	 * who @peer is cannot be told yet; not answered, clients ask again.
 	 */
 	int (*mount)(void *ctx, const char *path, const struct sockaddr_in *peer,
 		     struct nfs_export **out, uint64_t *out_id);
@@ -62,7 +63,8 @@ struct nfs_site {
 	/*
 	 * One more user of the export of a handle that @peer has used. On the loop while waiting is forbidden, and again
 	 * in a worker if it gave -EAGAIN. -ESTALE: there is none; -EACCES: not for this peer; -EAGAIN in
-	 * a worker: it is busy for some seconds, the client is told to come again (NFS3ERR_JUKEBOX).
+	 * a worker: it is busy for some seconds, the client is told to come again (NFS3ERR_JUKEBOX);
+	 * -EHOSTUNREACH as above: likewise.
 	 */
 	int (*find)(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
 		    const struct sockaddr_in *peer, struct nfs_export **out);

@@ -189,7 +189,10 @@ static void on_done(struct loop_work *work)
 
 	take_out(server, mounting);
 	server->busy--;
-	answer(call, mounting);
+	if (mounting->err == -EHOSTUNREACH)
+		rpc_drop(call);
+	else
+		answer(call, mounting);
 	if (!mounting->err) {
 		remember(server, mounting->peer.sin_addr, mounting->path);
 		server->site.put(server->site.ctx, mounting->export);

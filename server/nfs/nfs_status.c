@@ -45,6 +45,7 @@ static const struct row nfs_rows[] = {
 	{ENOMEM, NFS3ERR_JUKEBOX},
 	{EMFILE, NFS3ERR_JUKEBOX},
 	{ENFILE, NFS3ERR_JUKEBOX},
+	{EHOSTUNREACH, NFS3ERR_JUKEBOX},
 };
 
 static const struct row mount_rows[] = {

@@ -48,7 +48,8 @@ struct tftp_source {
 	/*
 	 * Finds what @request means. Called on the loop while waiting is forbidden, and again by a
 	 * worker if it gave -EAGAIN. -ENOENT, -EISDIR, -EACCES as usual; *@out is closed by `close`. -EAGAIN of
-	 * a worker, -ENOMEM, -EMFILE and -ENFILE pass: the client is not answered, and asks again.
+	 * a worker, -ENOMEM, -EMFILE and -ENFILE pass, and so does -EHOSTUNREACH, as long as it cannot be told who
+	 * asks: the client is not answered, and asks again.
 	 * A file is read for as long as it was said to be here.
 	 */
 	int (*open)(void *ctx, const struct tftp_request *request, struct tftp_file *out);

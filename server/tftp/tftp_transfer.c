@@ -345,7 +345,8 @@ static const char *error_text(int err)
 /* Whether the file may be opened later: who is answered nothing asks again. An error is the end for a boot ROM. */
 static bool is_passing(int err)
 {
-	return err == -EAGAIN || err == -ENOMEM || err == -EMFILE || err == -ENFILE;
+	return err == -EAGAIN || err == -ENOMEM || err == -EMFILE || err == -ENFILE ||
+	       err == -EHOSTUNREACH;
 }
 
 /* Bytes of the longest packet on the way to the client. */

@@ -6,7 +6,7 @@
 # shellcheck source=test/integration/lib_serve.sh
 . "$(dirname "$0")/lib_serve.sh"
 need_root
-need nfs-ls nfs-cat nfs-cp curl jq ip unshare nsenter
+need nfs-ls nfs-cat nfs-cp curl jq ip python3 unshare nsenter
 [ -n "${BRAMBLE_NETWORK:-}" ] || skip "no network namespace can be made here"
 
 serve_image
@@ -112,6 +112,75 @@ serve_stop
 [ ! -e "$work/state/pis/00004444" ] || fail "who only asked for files is on the disk for ever"
 [ -e "$work/state/pis/00005555" ] && [ -e "$work/state/pis/00006666" ] || fail "a record is gone"
 serve_start --config "$work/conf" -v
+# A neighbour that withholds its MAC, from a new address each time, gets nothing by its address.
+cat >"$work/hide.py" <<'PYTHON'
+import random, socket, struct, subprocess, sys, time
+
+HERE = "10.9.0.1"
+
+def answer_arp(yes):
+    for name in ("all", "eth0"):
+        with open(f"/proc/sys/net/ipv4/conf/{name}/arp_ignore", "w") as file:
+            file.write("0" if yes else "8")
+
+def udp(address, port):
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.bind((address, port))
+    s.settimeout(0.5)
+    return s
+
+def call(program, procedure, arguments):
+    return struct.pack(">10I", random.getrandbits(31), 0, 2, program, 3, procedure, 0, 0, 0, 0) + arguments
+
+def load(s):
+    s.sendto(b"\0\1" + sys.argv[2].encode() + b"/config.txt\0octet\0", (HERE, 16069))
+
+# The answer to @message, which is sent until there is one.
+def ask(s, message, to):
+    for _ in range(40):
+        s.sendto(message, (HERE, to))
+        try:
+            return s.recvfrom(65536)[0]
+        except socket.timeout:
+            pass
+    sys.exit("no answer")
+
+path = b"/" + sys.argv[2].encode()
+mount = call(100005, 1, struct.pack(">I", len(path)) + path + b"\0" * (-len(path) % 4))
+answer_arp(False)
+if sys.argv[1] == "hidden":
+    nfs = udp("10.9.0.112", 700)
+    load(udp("10.9.0.112", 0))
+    nfs.sendto(mount, (HERE, 12049))
+    time.sleep(0.3)
+    answer_arp(True)
+    status = struct.unpack(">I", ask(nfs, mount, 12049)[24:28])[0]
+    sys.exit(0 if status == 13 else f"MNT of another Pi is answered by {status}")
+# who is not hiding merely has to ask twice
+answer_arp(True)
+tftp = udp("10.9.0.111", 0)
+for _ in range(40):
+    load(tftp)
+    try:
+        tftp.recvfrom(65536)
+        break
+    except socket.timeout:
+        pass
+else:
+    sys.exit("no file")
+status = struct.unpack(">I", ask(udp("10.9.0.111", 700), mount, 12049)[24:28])[0]
+sys.exit(0 if status == 0 else f"MNT is answered by {status}")
+PYTHON
+mac=$(ip -j link show br0 | jq -r '.[0].address')
+for name in one two; do
+	on "$name" ip neigh replace 10.9.0.1 lladdr "$mac" dev eth0 nud permanent
+done
+on one ip addr add 10.9.0.111/24 dev eth0
+on two ip addr add 10.9.0.112/24 dev eth0
+on two python3 "$work/hide.py" hidden 0000aaaa || fail "who withholds its MAC gets another Pi's tree"
+ip neigh flush dev br0
+on one python3 "$work/hide.py" shown 0000aaaa || fail "a neighbour that was not resolved yet gets nothing"
+for name in one two; do on "$name" ip neigh del 10.9.0.1 dev eth0; done
 # Another board takes its place when it is told to be forgotten.
 bramble pi forget 0000aaaa
 get two 0000aaaa/config.txt >/dev/null && mounts two 0000aaaa || fail "it was not forgotten"

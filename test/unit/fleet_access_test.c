@@ -242,6 +242,48 @@ static void files_are_for_networks_that_are_allowed(void **state)
 	assert_true(loads(peer_with(&other)));
 }
 
+static void a_neighbour_whose_mac_is_not_known_yet_gets_nothing_by_its_address(void **state)
+{
+	struct fleet_peer peer = peer_with(NULL);
+	const char *why;
+
+	(void)state;
+	peer.near = true;
+	kitchen.loader = peer.address;
+	kitchen.loaded_ms = fleet_ms();
+	kitchen.record.mounted_by = peer.address;
+	assert_int_equal(fleet_may_load(&fleet, &kitchen, &peer, &why), -EHOSTUNREACH);
+	assert_int_equal(fleet_may_mount(&fleet, &kitchen, &peer, &why), -EHOSTUNREACH);
+	assert_int_equal(fleet_may_mount(&fleet, NULL, &peer, &why), -EHOSTUNREACH);
+	assert_int_equal(fleet_may_go_on(&fleet, &kitchen, &peer, &why), -EHOSTUNREACH);
+	assert_true(fleet_is_hidden(&fleet, &kitchen, &peer));
+	/* of another user, the port says enough */
+	peer.reserved_port = false;
+	assert_int_equal(fleet_may_mount(&fleet, &kitchen, &peer, &why), -EACCES);
+	/* as soon as it is, that is what counts */
+	peer = peer_with(&other);
+	peer.near = true;
+	assert_false(may(&kitchen, peer));
+	peer.mac = own;
+	assert_true(may(&kitchen, peer));
+}
+
+static void the_mac_of_a_neighbour_is_not_waited_for_where_the_rules_ask_for_none(void **state)
+{
+	struct fleet_peer peer = peer_with(NULL);
+
+	(void)state;
+	peer.near = true;
+	config.defaults.access = CONFIG_ACCESS_SUBNET;
+	assert_true(may(&kitchen, peer) && loads(peer));
+	config.defaults.access = CONFIG_ACCESS_MAC;
+	inet_pton(AF_INET, "192.168.0.0", &allowed.address);
+	inet_pton(AF_INET, "255.255.0.0", &allowed.mask);
+	config.defaults.allow = &allowed;
+	config.defaults.allow_count = 1;
+	assert_true(may(&kitchen, peer) && loads(peer));
+}
+
 static void whoever_has_mounted_without_a_mac_may_go_on_after_a_restart(void **state)
 {
 	struct fleet_peer peer = peer_with(NULL);
@@ -449,6 +491,8 @@ int main(void)
 		RULE(a_given_mac_is_not_shared_with_whoever_loads_first),
 		RULE(a_neighbours_files_are_not_for_other_networks),
 		RULE(files_are_for_networks_that_are_allowed),
+		RULE(a_neighbour_whose_mac_is_not_known_yet_gets_nothing_by_its_address),
+		RULE(the_mac_of_a_neighbour_is_not_waited_for_where_the_rules_ask_for_none),
 		RULE(whoever_has_mounted_without_a_mac_may_go_on_after_a_restart),
 		RULE(the_server_itself_may_from_any_port),
 		RULE(a_port_of_an_ordinary_user_is_refused_unless_the_rules_say_otherwise),

@@ -33,7 +33,7 @@ static void damage_is_an_error_of_reading(void **state)
 
 static void what_will_pass_is_to_be_asked_again(void **state)
 {
-	static const int passing[] = {EAGAIN, EINTR, ENOMEM, EMFILE, ENFILE};
+	static const int passing[] = {EAGAIN, EINTR, ENOMEM, EMFILE, ENFILE, EHOSTUNREACH};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(passing); i++)
