@@ -117,6 +117,12 @@ static bool is_elsewhere(const struct fleet_pi *pi, const struct fleet_peer *pee
 	return pi && pi->record.has_loader && !peer->in_network;
 }
 
+/* This host itself: but of its users others than root and ours are whoever may be on any host. */
+static bool is_trusted(const struct config_rules *rules, const struct fleet_peer *peer)
+{
+	return peer->local && (peer->trusted || peer->reserved_port || !rules->reserved_ports);
+}
+
 bool fleet_is_hidden(const struct fleet *fleet, const struct fleet_pi *pi,
 		     const struct fleet_peer *peer)
 {
@@ -153,10 +159,13 @@ int fleet_may_mount(struct fleet *fleet, const struct fleet_pi *pi, const struct
 	bool may = false;
 
 	*why = "";
-	if (peer->local)
+	if (is_trusted(rules, peer))
 		return 0;
 	if (rules->reserved_ports && !peer->reserved_port) {
-		*why = "the call is not from a port below 1024: reserved-ports = no would let it";
+		*why = peer->local ? "another user of this host needs a port below 1024: "
+				     "reserved-ports = no would let it"
+				   : "the call is not from a port below 1024: reserved-ports = no "
+				     "would let it";
 		return -EACCES;
 	}
 	if (is_allowed(rules, peer->address))
@@ -206,7 +215,8 @@ int fleet_may_load(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_
 		pi->record.loader = peer->mac;
 		pi->dirty = true;
 	}
-	if (rules->access == CONFIG_ACCESS_ANY || peer->local || is_allowed(rules, peer->address))
+	if (rules->access == CONFIG_ACCESS_ANY || is_trusted(rules, peer) ||
+	    is_allowed(rules, peer->address))
 		return 0;
 	if (rules->access == CONFIG_ACCESS_SUBNET) {
 		*why = "it is in none of the server's networks";
@@ -215,6 +225,10 @@ int fleet_may_load(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_
 	if (peer->has_mac) {
 		*why = "another machine is bound to this serial";
 		return fleet_is_other(pi, &peer->mac) ? -EACCES : 0;
+	}
+	if (peer->local) {
+		*why = "a machine is bound to this serial, which another user of this host is not";
+		return has_machine(pi) ? -EACCES : 0;
 	}
 	if (fleet_is_hidden(fleet, pi, peer)) {
 		*why = "its MAC is not known yet";
@@ -253,7 +267,8 @@ bool fleet_may_join(struct fleet *fleet, const struct fleet_peer *peer, const ch
 	unsigned int joined = 0;
 
 	*why = "its machine has come with too many serials: \"bramble pi add\" lets it";
-	if (!peer->local && !is_allowed(&fleet->config->defaults, peer->address)) {
+	if (!is_trusted(&fleet->config->defaults, peer) &&
+	    !is_allowed(&fleet->config->defaults, peer->address)) {
 		for (size_t i = 0; i < fleet->pis_count; i++)
 			joined += has_joined_by(fleet->pis[i], peer);
 		if (joined >= max)

@@ -8,6 +8,17 @@
 
 #include "base/log.h"
 
+static void find_peer(struct fleet *fleet, const struct rpc_peer *peer, struct fleet_peer *out)
+{
+	const struct fleet_ends ends = {
+		.peer = peer->address,
+		.own = peer->local,
+		.tcp = peer->tcp,
+	};
+
+	fleet_peer_find(fleet, &ends, out);
+}
+
 /* Returns @err. Whoever is told to come again is not told of. */
 static int refuse(struct fleet *fleet, const char *id, const struct fleet_peer *peer,
 		  const char *why, int err)
@@ -106,7 +117,7 @@ static void tell_mounted(struct fleet *fleet, const struct fleet_pi *pi, struct 
 }
 
 static int mount_tree(struct fleet *fleet, struct fleet_pi *pi, const char *rest,
-		      const struct sockaddr_in *peer, struct nfs_export **out, uint64_t *out_id)
+		      struct in_addr address, struct nfs_export **out, uint64_t *out_id)
 {
 	struct fleet_tree *tree = NULL;
 	int err = fleet_tree_await(fleet, pi, true, &tree);
@@ -115,20 +126,20 @@ static int mount_tree(struct fleet *fleet, struct fleet_pi *pi, const char *rest
 		return err;
 	err = walk(tree, rest, out_id);
 	if (!err) {
-		note_mounted(fleet, pi, tree, peer->sin_addr);
+		note_mounted(fleet, pi, tree, address);
 		err = remember(fleet, pi);
 	}
 	if (err) {
 		fleet_tree_put(fleet, tree);
 		return err;
 	}
-	tell_mounted(fleet, pi, peer->sin_addr);
+	tell_mounted(fleet, pi, address);
 	*out = &tree->export;
 	return 0;
 }
 
-static int mount(void *ctx, const char *path, const struct sockaddr_in *peer,
-		 struct nfs_export **out, uint64_t *out_id)
+static int mount(void *ctx, const char *path, const struct rpc_peer *peer, struct nfs_export **out,
+		 uint64_t *out_id)
 {
 	struct fleet *fleet = ctx;
 	char clean[FLEET_PATH_MAX], id[FLEET_ID_MAX + 1];
@@ -139,7 +150,7 @@ static int mount(void *ctx, const char *path, const struct sockaddr_in *peer,
 
 	if (err)
 		return err;
-	fleet_peer_find(fleet, peer, &who);
+	find_peer(fleet, peer, &who);
 	pthread_mutex_lock(&fleet->lock);
 	err = fleet_id_of(fleet, clean, strcspn(clean, "/"), id) ? 0 : -ENOENT;
 	if (!err)
@@ -147,7 +158,7 @@ static int mount(void *ctx, const char *path, const struct sockaddr_in *peer,
 	fleet_unlock(fleet);
 	if (err)
 		return err;
-	err = mount_tree(fleet, pi, rest, peer, out, out_id);
+	err = mount_tree(fleet, pi, rest, who.address, out, out_id);
 	if (err)
 		log_error("pi %s: cannot be mounted: %s", id, strerror(-err));
 	fleet_unpin(fleet, pi);
@@ -188,7 +199,7 @@ static void note_going_on(struct fleet *fleet, struct fleet_pi *pi, const struct
 }
 
 static int find(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
-		const struct sockaddr_in *peer, struct nfs_export **out)
+		const struct rpc_peer *peer, struct nfs_export **out)
 {
 	struct fleet *fleet = ctx;
 	struct fleet_tree *tree = NULL;
@@ -197,7 +208,7 @@ static int find(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
 	const char *why = "";
 	int err;
 
-	fleet_peer_find(fleet, peer, &who);
+	find_peer(fleet, peer, &who);
 	pthread_mutex_lock(&fleet->lock);
 	pi = find_overlay(fleet, uuid);
 	err = pi ? fleet_may_go_on(fleet, pi, &who, &why) : -ESTALE;
@@ -215,7 +226,7 @@ static int find(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
 		err = -ESTALE;
 	}
 	if (!err)
-		note_going_on(fleet, pi, tree, peer->sin_addr);
+		note_going_on(fleet, pi, tree, who.address);
 	fleet_unpin(fleet, pi);
 	if (err)
 		return err == -ENOENT ? -ESTALE : err;
@@ -248,7 +259,7 @@ static const char *find_whose(const struct fleet *fleet, const struct fleet_pi *
 	return text;
 }
 
-static void each(void *ctx, const struct sockaddr_in *peer,
+static void each(void *ctx, const struct rpc_peer *peer,
 		 void (*take)(void *to, const char *path, const char *who), void *to)
 {
 	struct fleet *fleet = ctx;
@@ -256,7 +267,7 @@ static void each(void *ctx, const struct sockaddr_in *peer,
 	struct fleet_peer who;
 	const char *why;
 
-	fleet_peer_find(fleet, peer, &who);
+	find_peer(fleet, peer, &who);
 	pthread_mutex_lock(&fleet->lock);
 	for (size_t i = 0; i < fleet->pis_count; i++) {
 		const struct fleet_pi *pi = fleet->pis[i];
@@ -271,7 +282,7 @@ static void each(void *ctx, const struct sockaddr_in *peer,
 	fleet_unlock(fleet);
 }
 
-static void unmounted(void *ctx, const char *path, const struct sockaddr_in *peer)
+static void unmounted(void *ctx, const char *path, const struct rpc_peer *peer)
 {
 	struct fleet *fleet = ctx;
 	char clean[FLEET_PATH_MAX], id[FLEET_ID_MAX + 1], label[FLEET_LABEL_MAX];

@@ -128,8 +128,22 @@ static void ask(const struct fleet *fleet, struct in_addr address)
 		log_debug("fleet: a neighbour cannot be asked for its MAC: %s", strerror(errno));
 }
 
-void fleet_peer_find(struct fleet *fleet, const struct sockaddr_in *address, struct fleet_peer *out)
+/* Whether a port of this host is its root's, or that of whoever runs the server. */
+static bool is_trusted(const struct fleet_ends *ends)
 {
+	uid_t user;
+	int err = fleet_user_find(ends, &user);
+
+	if (err)
+		log_debug("fleet: whose port %u is cannot be told: %s", ntohs(ends->peer.sin_port),
+			  strerror(-err));
+	return !err && (user == 0 || user == geteuid());
+}
+
+void fleet_peer_find(struct fleet *fleet, const struct fleet_ends *ends, struct fleet_peer *out)
+{
+	const struct sockaddr_in *address = &ends->peer;
+
 	*out = (struct fleet_peer){
 		.address = address->sin_addr,
 		.reserved_port = ntohs(address->sin_port) < IPPORT_RESERVED,
@@ -140,6 +154,9 @@ void fleet_peer_find(struct fleet *fleet, const struct sockaddr_in *address, str
 	look(fleet, out);
 	pthread_mutex_unlock(&fleet->interfaces_lock);
 	out->has_mac = out->has_mac && !out->local;
+	/* of a reserved port nobody asks whose it is */
+	if (out->local && !out->reserved_port)
+		out->trusted = is_trusted(ends);
 	if (out->near && !out->has_mac && !out->local)
 		ask(fleet, out->address);
 }

@@ -278,6 +278,7 @@ struct fleet_peer {
 	struct in_addr address;
 	bool reserved_port; /* below 1024 */
 	bool local; /* this host itself */
+	bool trusted; /* likewise: root, or the user who runs the server */
 	bool in_network; /* of one of this host's interfaces */
 	bool near; /* likewise, by one whose neighbours have MACs: without one it merely was not asked yet */
 	bool has_mac; /* the kernel knows it as a neighbour */
@@ -287,8 +288,18 @@ struct fleet_peer {
 /*
  * Without the lock. A neighbour whose MAC is not known is asked for it, so that it is when the peer comes again.
  */
-void fleet_peer_find(struct fleet *fleet, const struct sockaddr_in *address,
-		     struct fleet_peer *out);
+struct fleet_ends {
+	struct sockaddr_in peer;
+	struct sockaddr_in own; /* of this server */
+	bool tcp; /* or UDP */
+};
+void fleet_peer_find(struct fleet *fleet, const struct fleet_ends *ends, struct fleet_peer *out);
+/*
+ * fleet_user.c: which user of this host has the socket at ends->peer. -ENOENT: none has, or that cannot be told. Others:
+ * the kernel does not tell.
+ */
+int fleet_user_find(const struct fleet_ends *ends, uid_t *out);
+
 int fleet_peer_start(struct fleet *fleet);
 void fleet_peer_end(struct fleet *fleet);
 

@@ -182,6 +182,12 @@ static int open_file(struct fleet *fleet, const struct asked *asked, struct flee
 static int find_file(struct fleet *fleet, const struct tftp_request *request,
 		     struct fleet_file *file)
 {
+	const struct fleet_ends ends = {
+		.peer = request->peer,
+		.own = {.sin_family = AF_INET,
+			.sin_addr = request->local,
+			.sin_port = request->port},
+	};
 	char clean[FLEET_PATH_MAX];
 	struct asked asked = {.pi = NULL};
 	const char *rest;
@@ -191,7 +197,7 @@ static int find_file(struct fleet *fleet, const struct tftp_request *request,
 		return err;
 	if (!*clean)
 		return -ENOENT;
-	fleet_peer_find(fleet, &request->peer, &asked.peer);
+	fleet_peer_find(fleet, &ends, &asked.peer);
 	pthread_mutex_lock(&fleet->lock);
 	identify(fleet, clean, rest, &asked);
 	err = admit(fleet, &asked);

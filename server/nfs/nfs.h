@@ -51,13 +51,14 @@ struct nfs_export {
 	struct nfs_calls *calls;
 };
 
+/* What is told of a @peer: its address, ours, and whether it is one by TCP. */
 struct nfs_site {
 	/*
 	 * MNT of @path by @peer, in a worker: may wait. *@out is returned by `put`. -EACCES: not for
 	 * this peer; -ENOENT: nothing there; *@out_id: the node that the path leads to. -EHOSTUNREACH:
 	 * who @peer is cannot be told yet; not answered, clients ask again.
 	 */
-	int (*mount)(void *ctx, const char *path, const struct sockaddr_in *peer,
+	int (*mount)(void *ctx, const char *path, const struct rpc_peer *peer,
 		     struct nfs_export **out, uint64_t *out_id);
 
 	/*
@@ -67,7 +68,7 @@ struct nfs_site {
 	 * -EHOSTUNREACH as above: likewise.
 	 */
 	int (*find)(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
-		    const struct sockaddr_in *peer, struct nfs_export **out);
+		    const struct rpc_peer *peer, struct nfs_export **out);
 
 	/* From any thread. */
 	void (*put)(void *ctx, struct nfs_export *export);
@@ -76,11 +77,11 @@ struct nfs_site {
 	 * For EXPORT: gives each path that @peer may mount, and in words who may but for this host (NULL: everybody).
 	 * On the loop, must not wait.
 	 */
-	void (*each)(void *ctx, const struct sockaddr_in *peer,
+	void (*each)(void *ctx, const struct rpc_peer *peer,
 		     void (*take)(void *to, const char *path, const char *who), void *to);
 
 	/* UMNT: for the site's log. On the loop, must not wait. NULL: not wanted. */
-	void (*unmounted)(void *ctx, const char *path, const struct sockaddr_in *peer);
+	void (*unmounted)(void *ctx, const char *path, const struct rpc_peer *peer);
 	void *ctx;
 };
 

@@ -14,7 +14,7 @@ struct nfs_asking {
 	struct nfs_asking *next; /* of the server */
 	struct nfs_server *server; /* borrowed */
 	struct loop_work work;
-	struct sockaddr_in peer;
+	struct rpc_peer peer; /* @slot is not its own */
 	uint8_t handle[NFS_HANDLE_BYTES];
 	struct rpc_call *first, *last; /* that wait for it, one after the other by ->state */
 	struct nfs_export *export;
@@ -77,13 +77,20 @@ static void on_asked(struct loop_work *work)
 	free(asking);
 }
 
+/* What one may have another port of its host may not. */
+static bool is_same(const struct rpc_peer *a, const struct rpc_peer *b)
+{
+	return a->tcp == b->tcp && a->address.sin_addr.s_addr == b->address.sin_addr.s_addr &&
+	       a->address.sin_port == b->address.sin_port;
+}
+
 /* What @peer asks for already, if it is the same export. */
-static struct nfs_asking *find(const struct nfs_server *server, const struct sockaddr_in *peer,
+static struct nfs_asking *find(const struct nfs_server *server, const struct rpc_peer *peer,
 			       const uint8_t *handle)
 {
 	struct nfs_asking *asking = server->asking;
 
-	while (asking && (asking->peer.sin_addr.s_addr != peer->sin_addr.s_addr ||
+	while (asking && (!is_same(&asking->peer, peer) ||
 			  memcmp(asking->handle, handle, NFS_HANDLE_HEAD) != 0))
 		asking = asking->next;
 	return asking;
@@ -92,7 +99,7 @@ static struct nfs_asking *find(const struct nfs_server *server, const struct soc
 void nfs_ask(struct nfs_server *server, struct rpc_call *call,
 	     const uint8_t handle[NFS_HANDLE_BYTES])
 {
-	struct nfs_asking *asking = find(server, &call->peer->address, handle);
+	struct nfs_asking *asking = find(server, call->peer, handle);
 
 	call->state = NULL;
 	if (asking) {
@@ -108,7 +115,7 @@ void nfs_ask(struct nfs_server *server, struct rpc_call *call,
 	}
 	server->busy++;
 	asking->server = server;
-	asking->peer = call->peer->address;
+	asking->peer = *call->peer;
 	memcpy(asking->handle, handle, sizeof(asking->handle));
 	asking->first = call;
 	asking->last = call;

@@ -154,7 +154,7 @@ static int check_seal(const struct nfs_server *server, const uint8_t *handle, si
 }
 
 int nfs_lease_find(const struct nfs_server *server, const uint8_t *handle, size_t len,
-		   const struct sockaddr_in *peer, struct nfs_export **out)
+		   const struct rpc_peer *peer, struct nfs_export **out)
 {
 	uint8_t uuid[NFS_UUID_BYTES];
 	uint64_t epoch;
@@ -196,7 +196,7 @@ int nfs_lease_of(struct nfs_server *server, struct rpc_call *call, const uint8_t
 	if (err)
 		return err;
 	wait_forbid();
-	err = nfs_lease_find(server, handle, len, &call->peer->address, &export);
+	err = nfs_lease_find(server, handle, len, call->peer, &export);
 	wait_allow();
 	return err ? err : nfs_lease_adopt(server, call, export, handle, len, out, out_id);
 }

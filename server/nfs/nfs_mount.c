@@ -99,7 +99,7 @@ struct nfs_mounting {
 	struct nfs_mounting *next; /* of the server's, in the order in which they came */
 	struct nfs_server *server;
 	struct rpc_call *call;
-	struct sockaddr_in peer;
+	struct rpc_peer peer; /* @slot is not its own */
 	dirpath path; /* by rpcgen's code */
 	struct nfs_export *export;
 	uint64_t id;
@@ -142,8 +142,9 @@ static struct nfs_mounting *first_like(const struct nfs_server *server,
 {
 	struct nfs_mounting *mounting = server->mounting;
 
-	while (mounting && (mounting->peer.sin_addr.s_addr != like->peer.sin_addr.s_addr ||
-			    strcmp(mounting->path, like->path) != 0))
+	while (mounting &&
+	       (mounting->peer.address.sin_addr.s_addr != like->peer.address.sin_addr.s_addr ||
+		strcmp(mounting->path, like->path) != 0))
 		mounting = mounting->next;
 	return mounting;
 }
@@ -194,7 +195,7 @@ static void on_done(struct loop_work *work)
 	else
 		answer(call, mounting);
 	if (!mounting->err) {
-		remember(server, mounting->peer.sin_addr, mounting->path);
+		remember(server, mounting->peer.address.sin_addr, mounting->path);
 		server->site.put(server->site.ctx, mounting->export);
 	}
 	rpc_args_free((xdrproc_t)xdr_dirpath, &mounting->path);
@@ -211,7 +212,7 @@ static void mount_path(struct nfs_server *server, struct rpc_call *call)
 	}
 	mounting->server = server;
 	mounting->call = call;
-	mounting->peer = call->peer->address;
+	mounting->peer = *call->peer;
 	if (!rpc_args(call, (xdrproc_t)xdr_dirpath, &mounting->path)) {
 		rpc_args_free((xdrproc_t)xdr_dirpath, &mounting->path);
 		free(mounting);
@@ -232,7 +233,7 @@ static void unmount_path(struct nfs_server *server, struct rpc_call *call)
 	if (rpc_args(call, (xdrproc_t)xdr_dirpath, &path)) {
 		forget(server, call->peer->address.sin_addr, path);
 		if (site->unmounted)
-			site->unmounted(site->ctx, path, &call->peer->address);
+			site->unmounted(site->ctx, path, call->peer);
 		nfs_reply_nothing(call);
 	}
 	rpc_args_free((xdrproc_t)xdr_dirpath, &path);
@@ -315,7 +316,7 @@ static void tell_exports(struct nfs_server *server, struct rpc_call *call)
 {
 	struct exporting exporting = {0};
 
-	server->site.each(server->site.ctx, &call->peer->address, take_export, &exporting);
+	server->site.each(server->site.ctx, call->peer, take_export, &exporting);
 	rpc_reply(call, (xdrproc_t)xdr_mntexports, &exporting.list);
 	while (exporting.list) {
 		struct exportnode *node = exporting.list;

@@ -103,7 +103,7 @@ int nfs_lease_of(struct nfs_server *server, struct rpc_call *call, const uint8_t
 
 /* In a worker: asks the site. Then on the loop: makes a lease of what it gave. -ENOMEM, -EBADMSG. */
 int nfs_lease_find(const struct nfs_server *server, const uint8_t *handle, size_t len,
-		   const struct sockaddr_in *peer, struct nfs_export **out);
+		   const struct rpc_peer *peer, struct nfs_export **out);
 int nfs_lease_adopt(struct nfs_server *server, struct rpc_call *call, struct nfs_export *export,
 		    const uint8_t *handle, size_t len, struct nfs_lease **out, uint64_t *out_id);
 void nfs_lease_give_back(struct nfs_lease *lease);

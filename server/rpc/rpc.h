@@ -35,7 +35,7 @@ struct rpc_cred {
 /* Of whom a call comes: a TCP connection, or for UDP whoever sent it. */
 struct rpc_peer {
 	struct sockaddr_in address;
-	struct in_addr local; /* the server's own address that it was sent to; 0.0.0.0: not known */
+	struct sockaddr_in local; /* the server's own, that it was sent to; 0.0.0.0: not known */
 	bool tcp;
 	void *slot; /* the program's own, NULL at first: what it knows of a TCP connection */
 	/* Called with @slot at the end of the connection, of UDP at that of the call. NULL: no need. */

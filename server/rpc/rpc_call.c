@@ -206,7 +206,7 @@ static bool append_file(struct rpc_box *box, size_t len, const struct rpc_file *
 static void send_by_udp(struct rpc_box *box, const uint8_t *data, size_t len)
 {
 	int err = loop_udp_send(&box->udp->udp, data, len, &box->udp_peer.address,
-				box->udp_peer.local, 0);
+				box->udp_peer.local.sin_addr, 0);
 
 	if (err)
 		log_debug("rpc: cannot send a reply: %s", strerror(-err));
@@ -493,7 +493,12 @@ void rpc_call_from_udp(struct rpc_udp *udp, const struct loop_datagram *datagram
 	box->server = server;
 	box->conn = NULL;
 	box->udp = udp;
-	box->udp_peer = (struct rpc_peer){.address = datagram->from, .local = datagram->local};
+	box->udp_peer = (struct rpc_peer){
+		.address = datagram->from,
+		.local = {.sin_family = AF_INET,
+			  .sin_addr = datagram->local,
+			  .sin_port = udp->port},
+	};
 	box->call.peer = &box->udp_peer;
 	verdict = rpc_header_parse(datagram->data, datagram->len, &box->call, &why);
 	if (verdict == RPC_VERDICT_GARBAGE) {

@@ -502,7 +502,7 @@ void rpc_conn_start(struct rpc_server *server, int fd, const struct sockaddr_in 
 		return;
 	}
 	if (getsockname(fd, (struct sockaddr *)&local, &len) == 0)
-		conn->peer.local = local.sin_addr;
+		conn->peer.local = local;
 	conn->server = server;
 	conn->fd = fd;
 	conn->peer.address = *peer;

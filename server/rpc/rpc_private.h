@@ -73,6 +73,7 @@ struct rpc_udp {
 	struct rpc_udp *next;
 	struct rpc_server *server; /* borrowed */
 	struct loop_udp udp;
+	in_port_t port; /* its own, network order */
 	struct rpc_box_list calls;
 };
 

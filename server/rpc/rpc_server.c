@@ -96,6 +96,15 @@ int rpc_server_listen_tcp(struct rpc_server *server, const struct sockaddr_in *a
 	}
 }
 
+/* Network order; 0: none. */
+static in_port_t port_of(int fd)
+{
+	struct sockaddr_in address = {.sin_family = AF_INET};
+	socklen_t len = sizeof(address);
+
+	return getsockname(fd, (struct sockaddr *)&address, &len) ? 0 : address.sin_port;
+}
+
 static void on_datagram(struct loop_udp *udp, const struct loop_datagram *datagram)
 {
 	rpc_call_from_udp(container_of(udp, struct rpc_udp, udp), datagram);
@@ -115,6 +124,7 @@ int rpc_server_listen_udp(struct rpc_server *server, const struct sockaddr_in *a
 		free(place);
 		return err;
 	}
+	place->port = port_of(place->udp.fd);
 	place->next = server->udps;
 	server->udps = place;
 	return 0;
@@ -122,13 +132,7 @@ int rpc_server_listen_udp(struct rpc_server *server, const struct sockaddr_in *a
 
 uint16_t rpc_server_port(const struct rpc_server *server)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET};
-	socklen_t len = sizeof(address);
-
-	if (!server->listeners ||
-	    getsockname(server->listeners->listener.fd, (struct sockaddr *)&address, &len))
-		return 0;
-	return ntohs(address.sin_port);
+	return server->listeners ? ntohs(port_of(server->listeners->listener.fd)) : 0;
 }
 
 void rpc_server_quiesce(struct rpc_server *server)

@@ -21,6 +21,7 @@
 struct tftp_request {
 	struct sockaddr_in peer;
 	struct in_addr local; /* the server's address that was asked */
+	in_port_t port; /* and its port, network order */
 	unsigned int interface; /* index of the one that it came in by */
 	char name[TFTP_NAME_MAX]; /* as the client wrote it */
 };

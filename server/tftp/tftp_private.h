@@ -41,6 +41,7 @@ struct tftp_server {
 	struct loop *loop; /* borrowed */
 	struct tftp_source source;
 	struct loop_udp udp;
+	in_port_t port; /* of @udp, network order */
 	char interface[32]; /* or empty */
 	unsigned int transfers_max;
 	unsigned int per_client_max;

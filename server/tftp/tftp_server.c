@@ -186,6 +186,7 @@ int tftp_server_create(struct loop *loop, const struct tftp_options *options,
 	err = loop_udp_open(loop, &server->udp, &udp, on_request);
 	if (err)
 		return err;
+	server->port = htons(tftp_server_port(server));
 	loop_udp_room(&server->udp, ROOM_BYTES);
 	*out = TAKE(server);
 	return 0;

@@ -443,6 +443,7 @@ static int create(struct tftp_server *server, const struct loop_datagram *datagr
 	t->source = server->source;
 	t->request.peer = datagram->from;
 	t->request.local = datagram->to;
+	t->request.port = server->port;
 	t->request.interface = datagram->interface;
 	tftp_server_add(server, t);
 	*out = TAKE(t);

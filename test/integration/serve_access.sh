@@ -181,6 +181,41 @@ on two python3 "$work/hide.py" hidden 0000aaaa || fail "who withholds its MAC ge
 ip neigh flush dev br0
 on one python3 "$work/hide.py" shown 0000aaaa || fail "a neighbour that was not resolved yet gets nothing"
 for name in one two; do on "$name" ip neigh del 10.9.0.1 dev eth0; done
+# On the server's own host: its user may from any port, by TCP and UDP; others may not, neither after they hung up.
+cat >"$work/local.py" <<'PYTHON'
+import os, random, socket, struct, sys
+
+transport, user, hangs_up = sys.argv[1], int(sys.argv[2]), sys.argv[3] == "hangs-up"
+os.setresgid(user, user, user)
+os.setresuid(user, user, user)
+path = b"/0000aaaa"
+mount = struct.pack(">10I", random.getrandbits(31), 0, 2, 100005, 3, 1, 0, 0, 0, 0)
+mount += struct.pack(">I", len(path)) + path + b"\0" * (-len(path) % 4)
+tcp = transport == "tcp"
+s = socket.socket(socket.AF_INET, socket.SOCK_STREAM if tcp else socket.SOCK_DGRAM)
+s.settimeout(20)
+s.connect((sys.argv[4], 12049))
+s.send((struct.pack(">I", 0x80000000 | len(mount)) if tcp else b"") + mount)
+if hangs_up:
+    sys.exit(0)
+answer = s.recv(65536)[4 if tcp else 0:]
+print(struct.unpack(">I", answer[24:28])[0])
+PYTHON
+for here in 127.0.0.1 10.9.0.1; do
+	for transport in tcp udp; do
+		[ "$(python3 "$work/local.py" $transport 0 waits $here)" = 0 ] || fail "root may not mount by $transport at $here"
+		[ "$(python3 "$work/local.py" $transport 1234 waits $here)" = 13 ] ||
+			fail "another user of the server's host mounts by $transport at $here"
+	done
+done
+count=$(grep -c 'pi 0000aaaa: mounted' "$work/log")
+for transport in tcp udp; do python3 "$work/local.py" $transport 1234 hangs-up 127.0.0.1; done
+[ "$(python3 "$work/local.py" tcp 0 waits 127.0.0.1)" = 0 ] || fail "root may not mount"
+[ "$(grep -c 'pi 0000aaaa: mounted' "$work/log")" = $((count + 1)) ] || fail "who has hung up mounts"
+! setpriv --reuid 1234 --regid 1234 --clear-groups curl -sf --max-time 20 tftp://127.0.0.1:16069/0000aaaa/config.txt \
+	>/dev/null || fail "another user of the server's host loads the files of a Pi"
+curl -sf --max-time 20 tftp://127.0.0.1:16069/0000aaaa/config.txt >/dev/null || fail "root gets no files"
+
 # Another board takes its place when it is told to be forgotten.
 bramble pi forget 0000aaaa
 get two 0000aaaa/config.txt >/dev/null && mounts two 0000aaaa || fail "it was not forgotten"

@@ -286,6 +286,10 @@ if [ "$(id -u)" = 0 ] && type -P setpriv >/dev/null; then
 	at_end "kill -9 $server"
 	serve_waits_for 'ready: ' || fail "nobody cannot serve"
 	mounts 0000aaaa || fail "no mount from a server that is nobody"
+	setpriv --reuid "$(id -u nobody)" --clear-groups timeout 60 nfs-ls "$(nfs 0000aaaa)" >/dev/null ||
+		fail "the user who runs the server may not mount"
+	! setpriv --reuid 1234 --clear-groups timeout 60 nfs-ls "$(nfs 0000aaaa)" >/dev/null 2>&1 ||
+		fail "a user who does not run the server may mount"
 	expect 0 bramble overlay snapshot 0000aaaa one
 	expect 0 bramble overlay restore --yes 0000aaaa one
 	mounts 0000aaaa || fail "the server cannot open what root has restored"

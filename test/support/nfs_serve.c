@@ -53,7 +53,7 @@ struct settings {
 
 /* The site --------------------------------------------------------------------------------------- */
 
-static int on_mount(void *ctx, const char *path, const struct sockaddr_in *peer,
+static int on_mount(void *ctx, const char *path, const struct rpc_peer *peer,
 		    struct nfs_export **out, uint64_t *out_id)
 {
 	struct serve *serve = ctx;
@@ -74,7 +74,7 @@ static int on_mount(void *ctx, const char *path, const struct sockaddr_in *peer,
 }
 
 static int on_find(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
-		   const struct sockaddr_in *peer, struct nfs_export **out)
+		   const struct rpc_peer *peer, struct nfs_export **out)
 {
 	struct serve *serve = ctx;
 
@@ -94,7 +94,7 @@ static void on_put(void *ctx, struct nfs_export *export)
 	atomic_fetch_sub(&serve->uses, 1);
 }
 
-static void on_each(void *ctx, const struct sockaddr_in *peer,
+static void on_each(void *ctx, const struct rpc_peer *peer,
 		    void (*take)(void *to, const char *path, const char *who), void *to)
 {
 	(void)ctx;

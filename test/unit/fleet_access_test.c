@@ -306,9 +306,36 @@ static void the_server_itself_may_from_any_port(void **state)
 
 	(void)state;
 	peer.local = true;
+	peer.trusted = true;
 	peer.reserved_port = false;
 	assert_true(may(&kitchen, peer));
 	assert_true(may(NULL, peer));
+	assert_true(loads(peer));
+}
+
+static void other_users_of_the_server_are_nobody_in_particular(void **state)
+{
+	struct fleet_peer peer = peer_with(NULL);
+
+	(void)state;
+	peer.local = true;
+	peer.reserved_port = false;
+	assert_false(may(&kitchen, peer));
+	assert_false(may(NULL, peer));
+	assert_false(loads(peer));
+	kitchen.loader = peer.address;
+	kitchen.loaded_ms = fleet_ms();
+	assert_false(may(&kitchen, peer));
+	peer.reserved_port = true;
+	assert_true(may(&kitchen, peer) && loads(peer));
+	peer.reserved_port = false;
+	config.defaults.reserved_ports = false;
+	assert_true(may(&kitchen, peer) && loads(peer));
+	config.defaults.reserved_ports = true;
+	/* what anybody may have who asks first */
+	kitchen.record.has_mac = false;
+	assert_true(loads(peer));
+	assert_false(may(&kitchen, peer));
 }
 
 static void a_port_of_an_ordinary_user_is_refused_unless_the_rules_say_otherwise(void **state)
@@ -495,6 +522,7 @@ int main(void)
 		RULE(the_mac_of_a_neighbour_is_not_waited_for_where_the_rules_ask_for_none),
 		RULE(whoever_has_mounted_without_a_mac_may_go_on_after_a_restart),
 		RULE(the_server_itself_may_from_any_port),
+		RULE(other_users_of_the_server_are_nobody_in_particular),
 		RULE(a_port_of_an_ordinary_user_is_refused_unless_the_rules_say_otherwise),
 		RULE(networks_that_are_allowed_may_whatever_the_rule),
 		RULE(the_rule_subnet_asks_for_a_network_of_ours),

@@ -24,7 +24,7 @@ struct world {
 	struct store *store; /* the overlay's */
 };
 
-static int on_mount(void *ctx, const char *path, const struct sockaddr_in *peer,
+static int on_mount(void *ctx, const char *path, const struct rpc_peer *peer,
 		    struct nfs_export **out, uint64_t *out_id)
 {
 	struct world *w = ctx;
@@ -40,7 +40,7 @@ static int on_mount(void *ctx, const char *path, const struct sockaddr_in *peer,
 }
 
 static int on_find(void *ctx, const uint8_t uuid[NFS_UUID_BYTES], uint64_t epoch,
-		   const struct sockaddr_in *peer, struct nfs_export **out)
+		   const struct rpc_peer *peer, struct nfs_export **out)
 {
 	struct world *w = ctx;
 
