@@ -9,22 +9,27 @@
 
 #define WORDS_MAX 64
 
+enum {
+	OPTION_FORCE = 0x2000,
+};
+
 static const struct {
 	const char *name;
 	const char *arguments;
 	int least; /* number of arguments */
 	int most;
 	bool json;
+	bool force;
 } subcommands[] = {
-	{"list", "", 0, 0, true},
-	{"show", "PI", 1, 1, true},
-	{"add", "SERIAL [KEY=VALUE...]", 1, WORDS_MAX, false},
-	{"set", "PI KEY=VALUE...", 2, WORDS_MAX, false},
-	{"remove", "PI", 1, 1, false},
-	{"forget", "PI", 1, 1, false},
+	{"list", "", 0, 0, true, false},
+	{"show", "PI", 1, 1, true, false},
+	{"add", "SERIAL [KEY=VALUE...]", 1, WORDS_MAX, false, false},
+	{"set", "PI KEY=VALUE...", 2, WORDS_MAX, false, false},
+	{"remove", "PI", 1, 1, false, true},
+	{"forget", "PI", 1, 1, false, false},
 };
 
-static int check(int argc, char **argv, bool json)
+static int check(int argc, char **argv, bool json, bool force)
 {
 	if (argc == 0)
 		return usage_error(&cmd_pi, "what to do with Pis is missing");
@@ -40,6 +45,8 @@ static int check(int argc, char **argv, bool json)
 					   subcommands[i].arguments);
 		if (json && !subcommands[i].json)
 			return usage_error(&cmd_pi, "--json: not an option of \"pi %s\"", argv[0]);
+		if (force && !subcommands[i].force)
+			return usage_error(&cmd_pi, "--force: not an option of \"pi %s\"", argv[0]);
 		return STATUS_DONE;
 	}
 	return usage_error(&cmd_pi, "%s: nothing that can be done with Pis", argv[0]);
@@ -47,20 +54,29 @@ static int check(int argc, char **argv, bool json)
 
 static int run(int argc, char **argv)
 {
+	static const struct option options[] = {
+		{"force", no_argument, NULL, OPTION_FORCE},
+		{0},
+	};
 	struct common_options common = COMMON_OPTIONS_DEFAULT;
-	char *words[WORDS_MAX + 4] = {"pi"};
+	char *words[WORDS_MAX + 5] = {"pi"};
+	bool force = false;
 	int count = 1;
-	int status;
+	int got, status;
 
-	if (!options_common(&cmd_pi, argc, argv, &common, &status))
-		return status;
-	status = check(argc - optind, argv + optind, common.json);
+	while ((got = options_next(&cmd_pi, argc, argv, "", options, &common)) >= 0)
+		force = force || got == OPTION_FORCE;
+	if (got != OPTIONS_END)
+		return got == OPTIONS_HELP ? STATUS_DONE : STATUS_USAGE;
+	status = check(argc - optind, argv + optind, common.json, force);
 	if (status)
 		return status;
 	while (optind < argc)
 		words[count++] = argv[optind++];
 	if (common.json)
 		words[count++] = "--json";
+	if (force)
+		words[count++] = "--force";
 	return remote_run(common.state, count, words);
 }
 
@@ -80,6 +96,7 @@ const struct command cmd_pi = {
 		"  set PI KEY=VALUE...      changes name, image, base, keep or mac; KEY= takes it "
 		"back\n"
 		"  remove PI                it is none of ours any more; its overlay stays\n"
+		"    --force                also one that is up\n"
 		"  forget PI                which board it is: another one may take its place\n"
 		"\n"
 		"What the configuration file says of a Pi is changed there.\n",

@@ -12,7 +12,8 @@
 
 static int refuse(const char *name, const char *why, FILE *err)
 {
-	fprintf(err, "bramble: overlay %s: %s: switch it off first, or say --force\n", name, why);
+	fprintf(err, "bramble: overlay %s: its %s: switch it off first, or say --force\n", name,
+		why);
 	return REFUSED;
 }
 

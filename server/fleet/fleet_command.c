@@ -11,25 +11,25 @@
 #define FAILED 1
 #define USAGE 2
 
-/* Takes "--json" out of the words. */
-static bool take_json(int *argc, char **argv)
+/* Takes @option out of the words. */
+static bool take(const char *option, int *argc, char **argv)
 {
-	bool json = false;
+	bool given = false;
 	int kept = 0;
 
 	for (int i = 0; i < *argc; i++) {
-		if (strcmp(argv[i], "--json") == 0)
-			json = true;
+		if (strcmp(argv[i], option) == 0)
+			given = true;
 		else
 			argv[kept++] = argv[i];
 	}
 	*argc = kept;
-	return json;
+	return given;
 }
 
 int fleet_command_status(struct fleet *fleet, int argc, char **argv, FILE *out, FILE *err)
 {
-	bool json = take_json(&argc, argv);
+	bool json = take("--json", &argc, argv);
 
 	if (argc > 1) {
 		fprintf(err, "bramble: status: %s: takes no such argument\n", argv[1]);
@@ -366,20 +366,25 @@ static int do_forget(struct fleet *fleet, int argc, char **argv, bool json, FILE
 	return save(fleet, status, err);
 }
 
-static int remove_pi(struct fleet *fleet, const char *id)
+/* -ETXTBSY with @why: it is up; not with @force. */
+static int remove_pi(struct fleet *fleet, const char *id, bool force, char why[FLEET_UP_BYTES])
 {
 	struct fleet_pi *pi;
 	int err;
 
 	pthread_mutex_lock(&fleet->lock);
 	pi = fleet_find(fleet, id);
-	if (pi)
+	err = pi ? 0 : -ENOENT;
+	if (!err && !force)
+		err = fleet_check_pi_off(pi, why);
+	if (!err)
 		fleet_pin(pi);
 	fleet_unlock(fleet);
-	err = pi ? fleet_tree_close(fleet, pi, FLEET_CLOSE_WAIT_MS) : -ENOENT;
+	if (err)
+		return err;
+	err = fleet_tree_close(fleet, pi, FLEET_CLOSE_WAIT_MS);
 	pthread_mutex_lock(&fleet->lock);
-	if (pi)
-		pi->pins--;
+	pi->pins--;
 	if (!err)
 		err = take_out(fleet, pi);
 	fleet_unlock(fleet);
@@ -389,12 +394,16 @@ static int remove_pi(struct fleet *fleet, const char *id)
 /* Not ours any more; its overlay stays, for `bramble overlay delete`. */
 static int do_remove(struct fleet *fleet, int argc, char **argv, bool json, FILE *out, FILE *err)
 {
-	char id[FLEET_ID_MAX + 1];
+	const bool force = take("--force", &argc, argv);
+	char id[FLEET_ID_MAX + 1], why[FLEET_UP_BYTES] = "";
 	const struct fleet_pi *pi = NULL;
 	bool found, listed;
 	int failed;
 
-	(void)argc;
+	if (argc != 1) {
+		fprintf(err, "bramble: pi remove: which Pi?\n");
+		return USAGE;
+	}
 	(void)json;
 	(void)out;
 	pthread_mutex_lock(&fleet->lock);
@@ -410,8 +419,10 @@ static int do_remove(struct fleet *fleet, int argc, char **argv, bool json, FILE
 			argv[0]);
 		return FAILED;
 	}
-	failed = remove_pi(fleet, id);
-	if (failed)
+	failed = remove_pi(fleet, id, force, why);
+	if (failed == -ETXTBSY)
+		fprintf(err, "bramble: pi: %s: switch it off first, or say --force\n", why);
+	else if (failed)
 		fprintf(err, "bramble: pi: %s: %s\n", argv[0],
 			failed == -EBUSY ? "is in use: switch it off first" : strerror(-failed));
 	return failed ? FAILED : DONE;
@@ -423,12 +434,12 @@ static const struct {
 	int (*run)(struct fleet *fleet, int argc, char **argv, bool json, FILE *out, FILE *err);
 } commands[] = {
 	{"list", 0, 0, do_list}, {"show", 1, 1, do_show},     {"add", 1, 64, do_add},
-	{"set", 1, 64, do_set},	 {"remove", 1, 1, do_remove}, {"forget", 1, 1, do_forget},
+	{"set", 1, 64, do_set},	 {"remove", 1, 2, do_remove}, {"forget", 1, 1, do_forget},
 };
 
 int fleet_command_pi(struct fleet *fleet, int argc, char **argv, FILE *out, FILE *err)
 {
-	bool json = take_json(&argc, argv);
+	bool json = take("--json", &argc, argv);
 
 	for (size_t i = 0; argc >= 2 && i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[1], commands[i].name) != 0)

@@ -37,8 +37,7 @@ int fleet_find_serial(struct fleet *fleet, const char *word, char out[STATE_NAME
 	return pi ? 0 : -ENOENT;
 }
 
-/* With the lock held. 0, or -ETXTBSY with @why. */
-static int check_off(const struct fleet_pi *pi, char why[FLEET_UP_BYTES])
+int fleet_check_pi_off(const struct fleet_pi *pi, char why[FLEET_UP_BYTES])
 {
 	char label[FLEET_LABEL_MAX], address[INET_ADDRSTRLEN], since[32];
 	const time_t mounted = (time_t)pi->record.mounted;
@@ -53,8 +52,8 @@ static int check_off(const struct fleet_pi *pi, char why[FLEET_UP_BYTES])
 	localtime_r(&mounted, &tm);
 	strftime(since, sizeof(since), "%Y-%m-%d %H:%M:%S", &tm);
 	inet_ntop(AF_INET, &pi->record.mounted_by, address, sizeof(address));
-	snprintf(why, FLEET_UP_BYTES, "its Pi %s is up since %s, at %s", fleet_label(pi, label),
-		 since, address);
+	snprintf(why, FLEET_UP_BYTES, "Pi %s is up since %s, at %s", fleet_label(pi, label), since,
+		 address);
 	return -ETXTBSY;
 }
 
@@ -65,7 +64,7 @@ int fleet_check_off(struct fleet *fleet, const char *name, char why[FLEET_UP_BYT
 
 	pthread_mutex_lock(&fleet->lock);
 	pi = find_called(fleet, name);
-	err = pi ? check_off(pi, why) : -ENOENT;
+	err = pi ? fleet_check_pi_off(pi, why) : -ENOENT;
 	fleet_unlock(fleet);
 	return err;
 }
@@ -83,7 +82,7 @@ int fleet_lend(struct fleet *fleet, const void *borrower, const char *name,
 	pi = find_called(fleet, name);
 	err = pi ? 0 : -ENOENT;
 	if (!err && why)
-		err = check_off(pi, why);
+		err = fleet_check_pi_off(pi, why);
 	if (!err) {
 		*loan = (struct fleet_loan){.next = fleet->loans, .borrower = borrower, .pi = pi};
 		fleet->loans = loan;

@@ -378,6 +378,9 @@ void fleet_tree_free(struct fleet_tree *tree);
 /* Work for the loop's workers: closes what is idle, saves records. From the tick. */
 void fleet_tidy(struct fleet *fleet);
 
+/* fleet_lend.c, with the lock held: as fleet_check_off. */
+int fleet_check_pi_off(const struct fleet_pi *pi, char why[FLEET_UP_BYTES]);
+
 /* fleet_base.c. Without the lock, waits. ------------------------------------------------------ */
 
 /* Bytes of a reason: names, and a path. */

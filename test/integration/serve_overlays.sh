@@ -124,6 +124,10 @@ for command in 'reset kitchen' 'restore 0000aaaa before' 'delete copy 0000aaaa';
 	[ "$(wc -l <err)" = 1 ] || { cat err; fail "a refusal has several lines"; }
 done
 [ -d "$work/state/overlays/copy" ] || fail "one of several was deleted, although not all could be"
+expect 1 bramble pi remove kitchen
+said err 'bramble: pi: Pi 0000aaaa (kitchen) is up since 20'
+said err ', at 127.0.0.1: switch it off first, or say --force'
+expect 0 bramble pi show 0000aaaa
 # it is up also if it has said nothing since something else was done to its overlay
 expect 0 bramble overlay diff kitchen
 expect 1 bramble overlay reset 0000aaaa --yes
@@ -133,6 +137,17 @@ expect 0 bramble overlay reset kitchen --yes --force
 # one that loads its files has restarted
 curl -sf --max-time 20 tftp://127.0.0.1:16069/0000aaaa/config.txt >/dev/null || fail "the Pi gets no files"
 expect 0 bramble overlay restore kitchen before --yes
+kill $pi
+wait $pi || true
+expect 2 bramble pi show kitchen --force
+python3 up.py >up &
+pi=$!
+at_end "kill $pi"
+while ! grep -q up up; do sleep 0.02; done
+expect 1 bramble pi remove kitchen
+expect 0 bramble pi remove kitchen --force
+expect 1 bramble pi show 0000aaaa
+expect 0 bramble pi add 0000aaaa name=kitchen
 kill $pi
 wait $pi || true
 
