@@ -283,7 +283,7 @@ static bool look(struct fleet *fleet, struct fleet_pi *pi)
 			fleet_say(fleet, LOG_LEVEL_INFO, "pi %s: up", fleet_label(pi, label));
 		}
 	}
-	return fleet_full_note(pi) || pi->dirty || (pi->tree && pi->tree->users == 0);
+	return fleet_full_note(pi) || pi->dirty || fleet_tree_is_idle(pi->tree);
 }
 
 void fleet_tick(struct fleet *fleet)

@@ -375,6 +375,9 @@ int fleet_tree_close(struct fleet *fleet, struct fleet_pi *pi, unsigned int wait
 void fleet_tree_find_boot(struct fleet_tree *tree);
 void fleet_tree_free(struct fleet_tree *tree);
 
+/* With the lock held: whether nobody has used it for so long that it is to be closed. NULL is not. */
+bool fleet_tree_is_idle(const struct fleet_tree *tree);
+
 /* Work for the loop's workers: closes what is idle, saves records. From the tick. */
 void fleet_tidy(struct fleet *fleet);
 

@@ -505,16 +505,19 @@ struct tidying {
 	struct fleet *fleet;
 };
 
+bool fleet_tree_is_idle(const struct fleet_tree *tree)
+{
+	return tree && tree->ready && !tree->closing && tree->users == 0 &&
+	       fleet_ms() - tree->idle_ms >= IDLE_MS;
+}
+
 static struct fleet_pi *find_idle(struct fleet *fleet)
 {
 	struct fleet_pi *found = NULL;
 
 	pthread_mutex_lock(&fleet->lock);
 	for (size_t i = 0; i < fleet->pis_count && !found; i++) {
-		const struct fleet_tree *tree = fleet->pis[i]->tree;
-
-		if (tree && tree->ready && !tree->closing && tree->users == 0 &&
-		    fleet_ms() - tree->idle_ms >= IDLE_MS)
+		if (fleet_tree_is_idle(fleet->pis[i]->tree))
 			found = fleet->pis[i];
 	}
 	if (found)
