@@ -8,8 +8,13 @@
 
 #include "base/log.h"
 
-/* Pis that are not ours, but were seen: more are forgotten, those first that were seen longest ago. */
+/*
+ * Pis that are not ours, but were seen, and how many of them one machine may be: more are forgotten. Those first of the
+ * machine that is most of them, so that nobody who invents serials pushes another one out that is about to mount.
+ * A bridge may stand for a classroom.
+ */
 #define GUESTS_MAX 1024u
+#define GUESTS_BY_MACHINE_MAX 128u
 
 /* So long a guest is remembered that comes no more, and may be one whose files somebody had a look at. */
 #define GUEST_S 86400
@@ -296,22 +301,83 @@ static void note_forgotten(struct fleet *fleet, const struct fleet_pi *pi)
 	fleet->forgotten = more;
 }
 
+/* A number for the machine that a guest is: by its MAC, else by its address. 0: that is not known. */
+static uint64_t machine_of(const struct fleet_pi *pi)
+{
+	const struct pi_mac *mac = pi->record.has_loader ? &pi->record.loader : &pi->record.mac;
+	uint64_t machine = 1;
+
+	if (!pi->record.has_loader && !pi->record.has_mac)
+		return pi->address.s_addr;
+	for (size_t i = 0; i < sizeof(mac->bytes); i++)
+		machine = machine << 8 | mac->bytes[i];
+	return machine;
+}
+
+/* By machine, and those of one in the order in which they were seen. */
+static int compare_guests(const void *a, const void *b)
+{
+	const struct fleet_pi *one = *(struct fleet_pi *const *)a;
+	const struct fleet_pi *other = *(struct fleet_pi *const *)b;
+	const uint64_t machine = machine_of(one);
+
+	if (machine != machine_of(other))
+		return machine < machine_of(other) ? -1 : 1;
+	return is_older(one, other) ? -1 : is_older(other, one);
+}
+
+/* Of the machine that is most of the @count guests the first one; of several the oldest. *@out_most: its guests. */
+static struct fleet_pi *find_surplus(struct fleet_pi **guests, size_t count, size_t *out_most)
+{
+	struct fleet_pi *found = NULL;
+	size_t end;
+
+	*out_most = 0;
+	qsort(guests, count, sizeof(*guests), compare_guests);
+	for (size_t start = 0; start < count; start = end) {
+		const uint64_t machine = machine_of(guests[start]);
+
+		for (end = start; end < count && machine_of(guests[end]) == machine;)
+			end++;
+		if (end - start < *out_most ||
+		    (end - start == *out_most && !is_older(guests[start], found)))
+			continue;
+		*out_most = end - start;
+		found = guests[start];
+	}
+	return found;
+}
+
+static void forget_guest(struct fleet *fleet, struct fleet_pi *pi)
+{
+	size_t at = 0;
+
+	while (fleet->pis[at] != pi)
+		at++;
+	note_forgotten(fleet, pi);
+	free(pi);
+	fleet->pis[at] = fleet->pis[--fleet->pis_count];
+}
+
 bool fleet_forget_a_guest(struct fleet *fleet)
 {
-	size_t guests = 0;
-	size_t oldest = 0;
+	CLEANUP(freep) struct fleet_pi **guests = NULL;
+	struct fleet_pi *surplus;
+	size_t count = 0, most;
 
-	for (size_t i = 0; i < fleet->pis_count; i++) {
-		if (!is_guest(fleet->pis[i]))
-			continue;
-		if (guests++ == 0 || is_older(fleet->pis[i], fleet->pis[oldest]))
-			oldest = i;
-	}
-	if (guests < GUESTS_MAX)
+	if (fleet->pis_count <= GUESTS_BY_MACHINE_MAX)
 		return false;
-	note_forgotten(fleet, fleet->pis[oldest]);
-	free(fleet->pis[oldest]);
-	fleet->pis[oldest] = fleet->pis[--fleet->pis_count];
+	guests = calloc(fleet->pis_count, sizeof(*guests));
+	if (!guests)
+		return false;
+	for (size_t i = 0; i < fleet->pis_count; i++) {
+		if (is_guest(fleet->pis[i]))
+			guests[count++] = fleet->pis[i];
+	}
+	surplus = find_surplus(guests, count, &most);
+	if (count < GUESTS_MAX && (most <= GUESTS_BY_MACHINE_MAX || machine_of(surplus) == 0))
+		return false;
+	forget_guest(fleet, surplus);
 	return true;
 }
 

@@ -232,7 +232,7 @@ bool fleet_may_log(struct fleet *fleet, const struct fleet_pi *pi);
 /* Forgets those that were not seen for a day. */
 void fleet_forget_old_guests(struct fleet *fleet);
 
-/* Forgets the guest that was seen longest ago, if there are too many. */
+/* Forgets a guest, if there are too many, or one machine is too many of them. */
 bool fleet_forget_a_guest(struct fleet *fleet);
 
 /* Keeps it from being freed while the lock is not held. fleet_unpin takes the lock, and accepts NULL. */
