@@ -88,6 +88,8 @@ struct fleet_pi {
 	uint64_t changes; /* of its export, when the tick looked last */
 	int full; /* -ENOSPC or -EDQUOT, which is to be told; 0: none */
 	uint64_t full_ms; /* when that was noted last; 0: never */
+	uint64_t
+		ending; /* which transfer of its kernel has sent all, and waits for the last word; 0: none */
 	char file[FLEET_PATH_MAX]; /* that it loads now, or loaded last */
 	uint64_t bytes; /* that TFTP has sent to it */
 	struct fleet_tree *tree; /* its own, open or being opened; NULL */
@@ -178,6 +180,7 @@ struct fleet {
 	struct fleet_bucket guests; /* lines of the log about guests */
 	char (*forgotten)[FLEET_ID_MAX + 1]; /* guests whose files are to be removed */
 	size_t forgotten_count;
+	uint64_t endings; /* numbers that were given */
 	struct fleet_hooks hooks;
 	uint64_t looked_ms; /* when the images were looked at last; the loop's thread alone */
 	unsigned int working; /* items of work with the loop's workers; the loop's thread alone */
@@ -444,6 +447,7 @@ struct fleet_file {
 	char id[FLEET_ID_MAX + 1]; /* the Pi's; or empty: unknown */
 	char path[FLEET_PATH_MAX]; /* within the boot tree */
 	bool kernel;
+	uint64_t ending; /* its number in fleet_pi, once all of it was sent; 0: not yet */
 	uint64_t node;
 	uint64_t size; /* bytes */
 	char *text; /* owned: a rewritten command line; NULL */

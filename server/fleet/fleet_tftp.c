@@ -250,12 +250,36 @@ static int open_request(void *ctx, const struct tftp_request *request, struct tf
 	return 0;
 }
 
+/*
+ * A kernel may ask for its root before its loader's last acknowledgement is missed, or without one: what was lost on
+ * the way must not keep the former life.
+ */
+static void sent_all(void *ctx, const struct tftp_request *request, struct tftp_file *sent)
+{
+	struct fleet_file *file = sent->owner;
+	struct fleet *fleet = ctx;
+	struct fleet_pi *pi;
+
+	(void)request;
+	if (!file->kernel || !file->id[0])
+		return;
+	pthread_mutex_lock(&fleet->lock);
+	pi = fleet_find(fleet, file->id);
+	if (pi)
+		file->ending = pi->ending = ++fleet->endings;
+	fleet_unlock(fleet);
+}
+
 /* Whether its overlay is to be renewed from now on. */
 static bool loaded(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_file *file,
 		   enum tftp_outcome outcome)
 {
+	/* unless the kernel has mounted its root meanwhile */
+	const bool is_last = file->ending && pi->ending == file->ending;
 	char label[FLEET_LABEL_MAX];
 
+	if (is_last)
+		pi->ending = 0;
 	fleet_label(pi, label);
 	if (outcome == TFTP_OUTCOME_TIMEOUT || outcome == TFTP_OUTCOME_ERROR ||
 	    outcome == TFTP_OUTCOME_ABORTED)
@@ -264,8 +288,8 @@ static bool loaded(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_
 			  outcome == TFTP_OUTCOME_TIMEOUT ? "no answer"
 			  : outcome == TFTP_OUTCOME_ERROR ? "it cannot be read"
 							  : "the Pi gave up");
-	if (outcome != TFTP_OUTCOME_COMPLETE || !file->kernel || pi->record.renew ||
-	    fleet_keep(fleet, pi) != CONFIG_KEEP_UNTIL_REBOOT)
+	if ((outcome != TFTP_OUTCOME_COMPLETE && outcome != TFTP_OUTCOME_UNHEARD) || !is_last ||
+	    pi->record.renew || fleet_keep(fleet, pi) != CONFIG_KEEP_UNTIL_REBOOT)
 		return false;
 	pi->record.renew = true;
 	pi->dirty = true;
@@ -309,5 +333,6 @@ bool fleet_tftp_is_of(void *export, const struct tftp_file *out)
 
 struct tftp_source fleet_tftp_source(struct fleet *fleet)
 {
-	return (struct tftp_source){.open = open_request, .close = close_request, .ctx = fleet};
+	return (struct tftp_source){
+		.open = open_request, .sent = sent_all, .close = close_request, .ctx = fleet};
 }

@@ -240,7 +240,8 @@ static int open_own(struct fleet *fleet, struct opening *opening, struct fleet_t
 
 static bool is_to_renew(const struct fleet *fleet, const struct fleet_pi *pi)
 {
-	return pi->record.renew && fleet_keep(fleet, pi) == CONFIG_KEEP_UNTIL_REBOOT;
+	return (pi->record.renew || pi->ending) &&
+	       fleet_keep(fleet, pi) == CONFIG_KEEP_UNTIL_REBOOT;
 }
 
 /* With the lock held: what is to be remembered of an overlay that was made or looked through. */
@@ -252,6 +253,7 @@ static void take_record(struct fleet_pi *pi, const struct opening *opening)
 	    memcmp(record->overlay, opening->record.overlay, sizeof(record->overlay)) != 0)
 		pi->unsaved = true;
 	record->renew = false;
+	pi->ending = 0;
 	record->has_overlay = opening->record.has_overlay;
 	memcpy(record->overlay, opening->record.overlay, sizeof(record->overlay));
 	record->steps = opening->record.steps;
@@ -355,6 +357,15 @@ static bool is_to_mount(const struct fleet *fleet, const struct fleet_pi *pi,
 	       !is_to_renew(fleet, pi);
 }
 
+/* With the lock held: one that was loaded while its tree was to be kept. */
+static void forget_kernel(struct fleet_pi *pi)
+{
+	if (pi->record.renew)
+		pi->dirty = true;
+	pi->record.renew = false;
+	pi->ending = 0;
+}
+
 /* With the lock held. *@out_again: the present tree had to be closed, or waited for: look again. */
 static int open_step(struct fleet *fleet, struct fleet_pi *pi, bool make, struct fleet_tree **out,
 		     bool *out_again)
@@ -364,11 +375,8 @@ static int open_step(struct fleet *fleet, struct fleet_pi *pi, bool make, struct
 
 	*out_again = false;
 	if (tree && tree->ready && !tree->closing && (!make || is_to_mount(fleet, pi, tree))) {
-		/* of a kernel that was loaded while it was to be kept */
-		if (make && pi->record.renew)
-			pi->dirty = true;
 		if (make)
-			pi->record.renew = false;
+			forget_kernel(pi);
 		tree->users++;
 		*out = tree;
 		return 0;

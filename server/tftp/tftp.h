@@ -42,6 +42,8 @@ enum tftp_outcome {
 	TFTP_OUTCOME_EARLY, /* the client said that it has seen enough: normal for a boot ROM */
 	TFTP_OUTCOME_ABORTED, /* the client reported an error */
 	TFTP_OUTCOME_TIMEOUT, /* the client is silent */
+	/* Every byte was sent, but the last acknowledgement never came: most likely it has them all. */
+	TFTP_OUTCOME_UNHEARD,
 	TFTP_OUTCOME_ERROR, /* the file could not be read */
 };
 
@@ -54,6 +56,9 @@ struct tftp_source {
 	 * A file is read for as long as it was said to be here.
 	 */
 	int (*open)(void *ctx, const struct tftp_request *request, struct tftp_file *out);
+
+	/* On the loop: the last byte of @file was sent, and is not acknowledged so far. NULL: not wanted. */
+	void (*sent)(void *ctx, const struct tftp_request *request, struct tftp_file *file);
 
 	/* On the loop: nobody needs @file any more. Called for each that was opened, once. */
 	void (*close)(void *ctx, const struct tftp_request *request, struct tftp_file *file,

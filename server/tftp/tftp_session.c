@@ -127,6 +127,11 @@ enum tftp_action tftp_session_fail(struct tftp_session *s, enum tftp_outcome out
 	return TFTP_CLOSE;
 }
 
+enum tftp_action tftp_session_leave(struct tftp_session *s, enum tftp_outcome outcome)
+{
+	return tftp_session_fail(s, s->state == TFTP_ENDING ? TFTP_OUTCOME_UNHEARD : outcome);
+}
+
 /* The client asks again for what follows the last block that it has. */
 static enum tftp_action asked_again(struct tftp_session *s, uint64_t now)
 {
@@ -186,7 +191,7 @@ enum tftp_action tftp_session_tick(struct tftp_session *s, uint64_t now)
 	if (now < s->deadline)
 		return TFTP_WAIT;
 	if (s->repeated >= (s->confirmed ? REPEAT_MAX : REPEAT_UNCONFIRMED_MAX))
-		return tftp_session_fail(s, TFTP_OUTCOME_TIMEOUT);
+		return tftp_session_leave(s, TFTP_OUTCOME_TIMEOUT);
 	s->repeated++;
 	s->wait_ms = (uint32_t)max_u64(min_u64(s->wait_ms * 2u, RETRY_MAX_MS), s->timeout_ms);
 	wait_from(s, now);

@@ -77,6 +77,9 @@ uint64_t tftp_session_end(const struct tftp_session *s);
 /* @count blocks from s->next on were sent. */
 void tftp_session_sent(struct tftp_session *s, uint64_t count, uint64_t now);
 
+/* The client is not waited for any more: as tftp_session_fail, or TFTP_OUTCOME_UNHEARD. */
+enum tftp_action tftp_session_leave(struct tftp_session *s, enum tftp_outcome outcome);
+
 /* The file cannot be read, or nothing can be sent. */
 enum tftp_action tftp_session_fail(struct tftp_session *s, enum tftp_outcome outcome);
 

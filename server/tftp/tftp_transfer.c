@@ -48,7 +48,7 @@ void tftp_transfer_end(struct tftp_transfer *t, enum tftp_outcome outcome)
 	assert(!t->ended);
 	t->ended = true;
 	if (t->is_open && t->session.state != TFTP_COMPLETE && t->session.state != TFTP_FAILED)
-		tftp_session_fail(&t->session, outcome);
+		tftp_session_leave(&t->session, outcome);
 	loop_timer_stop(&t->timer);
 	loop_udp_close(&t->udp);
 	if (t->is_open)
@@ -235,6 +235,16 @@ static int send_text(struct tftp_transfer *t)
 	return send_blocks(t, &out, 1);
 }
 
+/* The session has sent @count blocks: the source is told of the last one. */
+static void note_sent(struct tftp_transfer *t, uint64_t count)
+{
+	const bool was_ending = t->session.state == TFTP_ENDING;
+
+	tftp_session_sent(&t->session, count, loop_now(t->server->loop));
+	if (!was_ending && t->session.state == TFTP_ENDING && t->source.sent)
+		t->source.sent(t->source.ctx, &t->request, &t->file);
+}
+
 /* All blocks that the session allows. */
 static void send_window(struct tftp_transfer *t)
 {
@@ -255,7 +265,7 @@ static void send_window(struct tftp_transfer *t)
 			give_up(t, sent);
 			return;
 		}
-		tftp_session_sent(s, (uint64_t)sent, loop_now(t->server->loop));
+		note_sent(t, (uint64_t)sent);
 	}
 	if (!loop_timer_runs(&t->timer))
 		start_timer(t);

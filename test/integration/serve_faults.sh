@@ -205,6 +205,36 @@ keep = until-reboot'
 reload
 nfs-cat "$(nfs 0000dddd/etc/mine)" >/dev/null || fail "a kernel of long ago made it new"
 
+# Nor does it keep its former life if the last acknowledgement of its kernel is lost; and it begins only one life.
+cat >lose.py <<'PYTHON'
+import socket, sys
+
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.settimeout(60)
+s.sendto(b"\0\1" + b"0000dddd/kernel8.img\0octet\0blksize\0001468\0", ("127.0.0.1", 16069))
+while True:
+    data, server = s.recvfrom(2000)
+    if data[1] == 3 and len(data) < 1472:
+        break
+    s.sendto(b"\0\4" + (data[2:4] if data[1] == 3 else b"\0\0"), server)
+print("all", flush=True)
+sys.stdin.readline()
+# the same port asks for another file: the server waits no more for what was lost
+s.sendto(b"\0\1" + b"0000dddd/config.txt\0octet\0", ("127.0.0.1", 16069))
+while s.recvfrom(2000)[1] == server:
+    pass
+print("again", flush=True)
+PYTHON
+coproc loser { python3 lose.py 2>&3; }
+read -r -t 120 said <&"${loser[0]}" && [ "$said" = all ] || fail "0000dddd gets no kernel"
+mounts 0000dddd || fail "0000dddd cannot mount its tree"
+! nfs-cat "$(nfs 0000dddd/etc/mine)" >/dev/null 2>&1 || fail "a lost acknowledgement keeps the former life"
+put mine 0000dddd /etc/mine || fail "0000dddd cannot write"
+echo >&"${loser[1]}"
+read -r -t 120 said <&"${loser[0]}" && [ "$said" = again ] || fail "0000dddd gets no further file"
+mounts 0000dddd || fail "0000dddd cannot mount its tree"
+nfs-cat "$(nfs 0000dddd/etc/mine)" >/dev/null || fail "one kernel begins two lives"
+
 # A Pi whose writes find no room is told of in the log, once.
 if [ "$(id -u)" = 0 ]; then
 	serve_stop

@@ -32,7 +32,7 @@ static struct serve {
 static const char *const outcomes[] = {
 	[TFTP_OUTCOME_COMPLETE] = "complete", [TFTP_OUTCOME_EARLY] = "early",
 	[TFTP_OUTCOME_ABORTED] = "aborted",   [TFTP_OUTCOME_TIMEOUT] = "timeout",
-	[TFTP_OUTCOME_ERROR] = "error",
+	[TFTP_OUTCOME_ERROR] = "error",	      [TFTP_OUTCOME_UNHEARD] = "unheard",
 };
 
 static int open_text(const char *bytes, struct tftp_file *out)

@@ -169,6 +169,32 @@ static void silence_is_answered_by_repetitions_that_get_slower(void **state)
 	assert_true(now < 30000);
 }
 
+static void silence_after_the_last_block_is_not_like_one_before(void **state)
+{
+	const struct tftp_packet error = {.opcode = TFTP_ERROR, .code = TFTP_ERROR_OTHER};
+	struct tftp_session s;
+
+	(void)state;
+	start(&s, &plain, 2);
+	ack(&s, 1, 0);
+	assert_int_equal(tftp_session_leave(&s, TFTP_OUTCOME_TIMEOUT), TFTP_CLOSE);
+	assert_int_equal(s.outcome, TFTP_OUTCOME_TIMEOUT);
+
+	start(&s, &plain, 2);
+	ack(&s, 1, 0);
+	send_all(&s, 0);
+	while (tftp_session_tick(&s, s.deadline) == TFTP_SEND)
+		send_all(&s, s.deadline);
+	assert_int_equal(s.outcome, TFTP_OUTCOME_UNHEARD);
+
+	/* one that says that it has seen enough has not loaded it */
+	start(&s, &plain, 2);
+	ack(&s, 1, 0);
+	send_all(&s, 0);
+	assert_int_equal(tftp_session_packet(&s, &error, 0), TFTP_CLOSE);
+	assert_int_equal(s.outcome, TFTP_OUTCOME_EARLY);
+}
+
 static void who_never_answered_is_given_up_sooner(void **state)
 {
 	struct tftp_session s;
@@ -412,6 +438,7 @@ int main(void)
 		cmocka_unit_test(block_number_wraps_after_65535),
 		cmocka_unit_test(windows_wrap_too),
 		cmocka_unit_test(silence_is_answered_by_repetitions_that_get_slower),
+		cmocka_unit_test(silence_after_the_last_block_is_not_like_one_before),
 		cmocka_unit_test(who_never_answered_is_given_up_sooner),
 		cmocka_unit_test(an_answer_makes_it_patient_again),
 		cmocka_unit_test(the_client_may_choose_the_timeout),
