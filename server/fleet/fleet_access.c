@@ -201,6 +201,23 @@ int fleet_may_go_on(struct fleet *fleet, const struct fleet_pi *pi, const struct
 	return err;
 }
 
+/* Once, since a loader is bound once. A bridge has another MAC than what is behind it; but so has a thief. */
+static void tell_of_two(struct fleet *fleet, const struct fleet_pi *pi)
+{
+	char label[FLEET_LABEL_MAX], said[PI_MAC_TEXT], loads[PI_MAC_TEXT];
+
+	if (!pi->record.has_mac || pi_mac_is_equal(&pi->record.mac, &pi->record.loader) ||
+	    !fleet_may_log(fleet, pi))
+		return;
+	pi_mac_format(&pi->record.mac, ':', said);
+	pi_mac_format(&pi->record.loader, ':', loads);
+	fleet_say(
+		fleet, LOG_LEVEL_WARN,
+		"pi %s: %s said its serial, but %s loads its files: both may have its tree, unless "
+		"\"bramble pi set %s mac=%s\" says which one it is",
+		fleet_label(pi, label), said, loads, pi->record.id, said);
+}
+
 int fleet_may_load(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_peer *peer,
 		   const char **why)
 {
@@ -214,6 +231,7 @@ int fleet_may_load(struct fleet *fleet, struct fleet_pi *pi, const struct fleet_
 		pi->record.has_loader = true;
 		pi->record.loader = peer->mac;
 		pi->dirty = true;
+		tell_of_two(fleet, pi);
 	}
 	if (rules->access == CONFIG_ACCESS_ANY || is_trusted(rules, peer) ||
 	    is_allowed(rules, peer->address))

@@ -207,6 +207,36 @@ static void a_bridge_may_have_another_mac_than_the_pi_behind_it(void **state)
 	assert_true(may(&kitchen, peer_with(&other)));
 }
 
+/* Whether something is to be logged; it is. */
+static bool is_told(void)
+{
+	bool told = fleet.lines;
+
+	pthread_mutex_lock(&fleet.lock);
+	fleet_unlock(&fleet);
+	return told;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	is_told();
+	return 0;
+}
+
+static void two_macs_for_one_pi_are_told_of_once(void **state)
+{
+	(void)state;
+	kitchen.record.joined = true;
+	assert_true(loads(peer_with(&other)));
+	assert_true(is_told());
+	assert_true(loads(peer_with(&other)) && loads(peer_with(&own)));
+	assert_false(is_told());
+	kitchen.record.has_loader = false;
+	assert_true(loads(peer_with(&own)));
+	assert_false(is_told());
+}
+
 static void a_given_mac_is_not_shared_with_whoever_loads_first(void **state)
 {
 	(void)state;
@@ -500,7 +530,7 @@ static void whoever_joins_is_bound_if_nobody_is(void **state)
 
 int main(void)
 {
-#define RULE(name) cmocka_unit_test_setup(name, begin)
+#define RULE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 	const struct CMUnitTest tests[] = {
 		RULE(the_bound_machine_may_and_another_may_not),
 		RULE(the_machine_that_loaded_first_may_too),
@@ -515,6 +545,7 @@ int main(void)
 		RULE(an_address_of_raspberry_pi_gives_way_only_to_another),
 		RULE(who_has_mounted_gives_way_to_nobody),
 		RULE(a_bridge_may_have_another_mac_than_the_pi_behind_it),
+		RULE(two_macs_for_one_pi_are_told_of_once),
 		RULE(a_given_mac_is_not_shared_with_whoever_loads_first),
 		RULE(a_neighbours_files_are_not_for_other_networks),
 		RULE(files_are_for_networks_that_are_allowed),
