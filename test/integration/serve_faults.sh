@@ -273,9 +273,10 @@ mounts 0000eeee || fail "new Pis cannot mount the new image"
 serve_stop
 
 # Who was merely seen is forgotten when there are too many, longest ago first; ours never.
+today=$(($(date +%s) - 3600))
 for ((i = 0; i < 1500; i++)); do
 	id=$(printf '%08x' $((0xa0000000 + i)))
-	printf '[pi]\nid = %s\nlast-seen = %d\n' "$id" $((1700000000 + i)) >"$work/state/pis/$id"
+	printf '[pi]\nid = %s\nlast-seen = %d\n' "$id" $((today + i)) >"$work/state/pis/$id"
 done
 printf '[pi]\nid = a0000001\njoined = yes\nlast-seen = 1\n' >"$work/state/pis/a0000001"
 echo 'torn' >"$work/state/pis/a0000002"
