@@ -97,7 +97,7 @@ int fleet_user_find(const struct fleet_ends *ends, uid_t *out)
 	const struct question question = question_of(ends);
 	uint8_t answer[ANSWER_BYTES];
 	struct inet_diag_msg found;
-	size_t len;
+	size_t len = 0;
 	int err = ask(&question, answer, &len);
 
 	if (!err)
