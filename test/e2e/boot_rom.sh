@@ -5,7 +5,7 @@
 # boot from their own disks get no answer. Nothing that is sent is malformed.
 . "$BRAMBLE_SOURCE/test/e2e/lib.sh"
 . "$here/lib_cmdline.sh"
-need ip jq rom_client
+need curl ip jq rom_client
 
 boot_image
 boot_files "$work/expect"
@@ -30,6 +30,14 @@ for model in 3b 3b-plus 4 5; do
 	rom "pi$number" --model $model --serial $serial --expect "$work/expect" --double-acks
 	[ "$(count "pi$number" duplicates)" = 0 ] || fail "$model: blocks come twice for two ACKs"
 done
+
+# Whoever only had a look at the files of a Pi gives way to the Pi.
+look() { in_host looker curl -sf --max-time 20 "tftp://$server_ip/10000005/config.txt" -o "$work/looked"; }
+host looker 10.77.0.90
+look || fail "a machine that has a look gets no files"
+host pi5 -
+rom pi5 --model 4 --serial 10000005 --expect "$work/expect" --only config.txt
+! look || fail "who had a look may go on when the Pi is there"
 
 # The 3B's ROM sees a frame only when another one comes.
 rom pi1 --model 3b --serial 10000001 --dhcp-only --lagging-ring
