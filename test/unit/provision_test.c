@@ -176,8 +176,8 @@ static void texts_that_are_no_report_are_refused(void **state)
 		"hostname 1 done kitchen more",
 		"hostname 1 done ",
 		"hostname 1 done kit_chen",
-		"hostname 1 done "
-		"0123456789012345678901234567890123456789012345678901234567890123",
+		("hostname 1 done "
+		 "0123456789012345678901234567890123456789012345678901234567890123"),
 		"\n",
 		"FSTAB 1 done",
 		" 1 done",
