@@ -13,11 +13,10 @@
 #define JOIN_INTERVAL_MS 1000u
 
 /*
- * Serials that one machine may make ours, however long that takes: a machine has one serial, but a bridge may stand
- * for a few. Where no MAC can be seen, so many in a day from one address, which goes from hand to hand.
+ * Serials that one machine may make ours, however long that takes: a machine has one, but a bridge may stand for all
+ * that is behind it. Where no MAC can be seen, so many in a day from one address, which goes from hand to hand.
  */
-#define JOINS_BY_MAC_MAX 8u
-#define JOINS_BY_ADDRESS_MAX 64u
+#define JOINS_BY_MACHINE_MAX 1024u
 #define JOINS_BY_ADDRESS_S 86400
 
 /* Whether somebody has said which machine it is. */
@@ -281,7 +280,6 @@ static bool has_joined_by(const struct fleet_pi *pi, const struct fleet_peer *pe
 
 bool fleet_may_join(struct fleet *fleet, const struct fleet_peer *peer, const char **why)
 {
-	const unsigned int max = peer->has_mac ? JOINS_BY_MAC_MAX : JOINS_BY_ADDRESS_MAX;
 	unsigned int joined = 0;
 
 	*why = "its machine has come with too many serials: \"bramble pi add\" lets it";
@@ -289,7 +287,7 @@ bool fleet_may_join(struct fleet *fleet, const struct fleet_peer *peer, const ch
 	    !is_allowed(&fleet->config->defaults, peer->address)) {
 		for (size_t i = 0; i < fleet->pis_count; i++)
 			joined += has_joined_by(fleet->pis[i], peer);
-		if (joined >= max)
+		if (joined >= JOINS_BY_MACHINE_MAX)
 			return false;
 	}
 	*why = "too many new Pis at once";

@@ -14,7 +14,6 @@
  * A bridge may stand for a classroom.
  */
 #define GUESTS_MAX 1024u
-#define GUESTS_BY_MACHINE_MAX 128u
 
 /* So long a guest is remembered that comes no more, and may be one whose files somebody had a look at. */
 #define GUEST_S 86400
@@ -326,23 +325,21 @@ static int compare_guests(const void *a, const void *b)
 	return is_older(one, other) ? -1 : is_older(other, one);
 }
 
-/* Of the machine that is most of the @count guests the first one; of several the oldest. *@out_most: its guests. */
-static struct fleet_pi *find_surplus(struct fleet_pi **guests, size_t count, size_t *out_most)
+/* Of the machine that is most of the @count guests the first one; of several the oldest. */
+static struct fleet_pi *find_surplus(struct fleet_pi **guests, size_t count)
 {
 	struct fleet_pi *found = NULL;
-	size_t end;
+	size_t end, most = 0;
 
-	*out_most = 0;
 	qsort(guests, count, sizeof(*guests), compare_guests);
 	for (size_t start = 0; start < count; start = end) {
 		const uint64_t machine = machine_of(guests[start]);
 
 		for (end = start; end < count && machine_of(guests[end]) == machine;)
 			end++;
-		if (end - start < *out_most ||
-		    (end - start == *out_most && !is_older(guests[start], found)))
+		if (end - start < most || (end - start == most && !is_older(guests[start], found)))
 			continue;
-		*out_most = end - start;
+		most = end - start;
 		found = guests[start];
 	}
 	return found;
@@ -362,10 +359,9 @@ static void forget_guest(struct fleet *fleet, struct fleet_pi *pi)
 bool fleet_forget_a_guest(struct fleet *fleet)
 {
 	CLEANUP(freep) struct fleet_pi **guests = NULL;
-	struct fleet_pi *surplus;
-	size_t count = 0, most;
+	size_t count = 0;
 
-	if (fleet->pis_count <= GUESTS_BY_MACHINE_MAX)
+	if (fleet->pis_count < GUESTS_MAX)
 		return false;
 	guests = calloc(fleet->pis_count, sizeof(*guests));
 	if (!guests)
@@ -374,10 +370,9 @@ bool fleet_forget_a_guest(struct fleet *fleet)
 		if (is_guest(fleet->pis[i]))
 			guests[count++] = fleet->pis[i];
 	}
-	surplus = find_surplus(guests, count, &most);
-	if (count < GUESTS_MAX && (most <= GUESTS_BY_MACHINE_MAX || machine_of(surplus) == 0))
+	if (count < GUESTS_MAX)
 		return false;
-	forget_guest(fleet, surplus);
+	forget_guest(fleet, find_surplus(guests, count));
 	return true;
 }
 

@@ -473,13 +473,13 @@ static void a_classroom_may_join_at_once(void **state)
 	assert_int_equal(join_as(&peer, true, 1000), 1000);
 }
 
-static void one_machine_may_join_with_few_serials_however_long_it_takes(void **state)
+static void one_machine_may_join_with_so_many_serials_however_long_it_takes(void **state)
 {
 	struct fleet_peer peer = peer_with(&own);
-	size_t joined = join_as(&peer, false, 1000);
+	size_t joined = join_as(&peer, false, 1100);
 
 	(void)state;
-	assert_in_range(joined, 4, 16);
+	assert_in_range(joined, 1000, 1090);
 	fleet.pis[0]->record.mounted -= 365 * 86400;
 	peer.address.s_addr ^= htonl(7);
 	assert_false(may_join(peer));
@@ -492,10 +492,10 @@ static void one_machine_may_join_with_few_serials_however_long_it_takes(void **s
 static void an_address_without_a_mac_may_join_with_so_many_serials_in_a_day(void **state)
 {
 	struct fleet_peer peer = peer_with(NULL);
-	size_t joined = join_as(&peer, false, 1000);
+	size_t joined = join_as(&peer, false, 1100);
 
 	(void)state;
-	assert_in_range(joined, 32, 128);
+	assert_in_range(joined, 1000, 1090);
 	fleet.pis[0]->record.mounted -= 2 * 86400;
 	assert_true(may_join(peer));
 }
@@ -507,13 +507,14 @@ static void whoever_is_trusted_may_join_with_any_number_of_serials(void **state)
 	(void)state;
 	peer.local = true;
 	peer.has_mac = false;
-	assert_int_equal(join_as(&peer, false, 500), 500);
+	assert_int_equal(join_as(&peer, false, 1100), 1100);
+	memset(&fleet.joins, 0, sizeof(fleet.joins));
 	peer = peer_with(&own);
 	inet_pton(AF_INET, "192.168.0.0", &allowed.address);
 	inet_pton(AF_INET, "255.255.0.0", &allowed.mask);
 	config.defaults.allow = &allowed;
 	config.defaults.allow_count = 1;
-	assert_int_equal(join_as(&peer, false, 500), 500);
+	assert_int_equal(join_as(&peer, false, 1100), 1100);
 }
 
 static void whoever_joins_is_bound_if_nobody_is(void **state)
@@ -560,7 +561,7 @@ int main(void)
 		RULE(the_rule_any_asks_nothing),
 		RULE(new_pis_are_limited_and_come_again_later),
 		RULE(a_classroom_may_join_at_once),
-		RULE(one_machine_may_join_with_few_serials_however_long_it_takes),
+		RULE(one_machine_may_join_with_so_many_serials_however_long_it_takes),
 		RULE(an_address_without_a_mac_may_join_with_so_many_serials_in_a_day),
 		RULE(whoever_is_trusted_may_join_with_any_number_of_serials),
 		RULE(whoever_joins_is_bound_if_nobody_is),
