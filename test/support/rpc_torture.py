@@ -471,12 +471,22 @@ def those_who_do_not_read_fill_no_memory():
 # While it is told to end ------------------------------------------------------------------------
 
 
+def is_refused():
+    try:
+        socket.create_connection(("127.0.0.1", port), 60).close()
+    except ConnectionError:
+        return True
+    return False
+
+
 def calls_under_way_are_answered_at_the_end():
     c = Client()
     c.send(record(later(1, 1500, b"last")) + record(call(2, 0)))
     c.expect(done(2))
     print("under way", flush=True)
-    time.sleep(0.5)
+    # whoever is ending takes nobody any more
+    while not is_refused():
+        time.sleep(0.02)
     c.send(record(call(3, 0)))
     c.expect(done(1, b"last"))
     c.expect_end()
