@@ -64,6 +64,7 @@ struct pi {
 	struct client client;
 	char serial[32];
 	struct sockaddr_in address;
+	pthread_t thread;
 };
 
 static _Noreturn void die(const struct pi *pi, const char *what, int status)
@@ -265,13 +266,12 @@ static void report(void)
 	fflush(stdout);
 }
 
-/* One thread for the Pi of @line. */
-static pthread_t start(const char *line, unsigned int number)
+/* One thread for the Pi of @line, which stays connected until finish. */
+static struct pi *start(const char *line, unsigned int number)
 {
 	struct pi *pi = calloc(1, sizeof(*pi));
 	char address[INET_ADDRSTRLEN];
 	pthread_attr_t attributes;
-	pthread_t thread;
 
 	if (!pi || sscanf(line, "%31s %15s", pi->serial, address) != 2 ||
 	    inet_pton(AF_INET, address, &pi->address.sin_addr) != 1)
@@ -280,16 +280,22 @@ static pthread_t start(const char *line, unsigned int number)
 	pi->address.sin_port = htons(FIRST_PORT);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, STACK_BYTES);
-	if (pthread_create(&thread, &attributes, run, pi))
+	if (pthread_create(&pi->thread, &attributes, run, pi))
 		die(pi, "no thread", (int)number);
 	pthread_attr_destroy(&attributes);
-	return thread;
+	return pi;
+}
+
+static void finish(struct pi *pi)
+{
+	client_close(&pi->client);
+	free(pi);
 }
 
 int main(int argc, char **argv)
 {
 	struct rlimit files = {.rlim_cur = PIS_MAX + 100, .rlim_max = PIS_MAX + 100};
-	static pthread_t threads[PIS_MAX];
+	static struct pi *pis[PIS_MAX];
 	unsigned long count = argc == 3 ? strtoul(argv[1], NULL, 10) : 0;
 	unsigned int started = 0;
 	char line[128];
@@ -301,13 +307,15 @@ int main(int argc, char **argv)
 	for (unsigned int i = 0; i < STEPS; i++)
 		pthread_mutex_init(&samples[i].lock, NULL);
 	while (started < count && fgets(line, sizeof(line), stdin)) {
-		threads[started] = start(line, started);
+		pis[started] = start(line, started);
 		started++;
 	}
 	for (unsigned int i = 0; i < started; i++)
-		pthread_join(threads[i], NULL);
+		pthread_join(pis[i]->thread, NULL);
 	report();
 	while (fgets(line, sizeof(line), stdin))
 		;
+	for (unsigned int i = 0; i < started; i++)
+		finish(pis[i]);
 	return started == count ? 0 : 1;
 }
