@@ -57,7 +57,8 @@ at_end "rm -rf '$nobody'"
 chown 65534 "$nobody"
 # the sources may lie where only root can look
 install -m 755 "$(command -v bramble)" "$work/bramble"
-as_nobody=(setpriv --reuid 65534 --clear-groups env PATH="$work:$PATH" BRAMBLE_STATE="$nobody/state")
+PATH=$work:$PATH
+as_nobody=(setpriv --reuid 65534 --clear-groups env BRAMBLE_STATE="$nobody/state")
 "${as_nobody[@]}" true || skip "cannot become nobody"
 expect 1 "${as_nobody[@]}" bramble serve "$image"
 said err 'port 67/udp (DHCP): not permitted: start as root, or permit it by "sudo setcap'
